@@ -1,0 +1,1 @@
+"""Minds: compiled rules, language models, tables and replays."""

@@ -1,0 +1,1 @@
+"""Local rules: one per file, plain scalar functions over a view."""

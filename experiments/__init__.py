@@ -1,0 +1,1 @@
+"""Experiments: run, compare, report and the command line."""

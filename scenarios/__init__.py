@@ -1,0 +1,1 @@
+"""Scenarios: one per file, with parameters, presets and what to notice."""

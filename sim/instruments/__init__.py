@@ -1,0 +1,1 @@
+"""Instruments: one measure per file, from the log to numbers with units."""

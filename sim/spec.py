@@ -1,0 +1,153 @@
+"""The specification of a scenario: parameters with units and ranges, presets, view in words, and how to build it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sim.registry import Registry, suggest
+
+Value = float | int | str | bool
+
+
+class ParameterError(ValueError):
+    """A parameter, preset or value that the scenario does not accept."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter: its default decides its type; ``low`` and ``high`` are inclusive; ``live`` acts on a running world."""
+
+    name: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+    def check(self, value: object, *, owner: str) -> Value:
+        """Return ``value`` as this parameter's type, or raise ParameterError with name, range and value."""
+        want = type(self.default)
+        try:
+            made = _convert(value, want)
+        except (TypeError, ValueError):
+            raise ParameterError(
+                f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}."
+            ) from None
+        if self.choices and made not in self.choices:
+            raise ParameterError(
+                f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}.{suggest(str(made), self.choices)}"
+            )
+        if isinstance(made, float | int) and not isinstance(made, bool):
+            below = self.low is not None and made < self.low
+            above = self.high is not None and made > self.high
+            if below or above or made != made:
+                raise ParameterError(f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}.")
+        return made
+
+    def expects(self) -> str:
+        """What values are accepted, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        name = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[type(self.default)]
+        if self.low is not None and self.high is not None:
+            name += f" from {self.low:g} to {self.high:g}"
+        elif self.low is not None:
+            name += f" of at least {self.low:g}"
+        return name + (f" ({self.unit})" if self.unit else "")
+
+
+def _convert(value: object, want: type) -> Value:
+    if want is bool:
+        if isinstance(value, bool):
+            return value
+        text = str(value).strip().lower()
+        if text in {"true", "yes", "on", "1"}:
+            return True
+        if text in {"false", "no", "off", "0"}:
+            return False
+        raise ValueError(text)
+    if want is int:
+        number = float(str(value))
+        if isinstance(value, bool) or number != int(number):
+            raise ValueError(value)
+        return int(number)
+    if want is float:
+        if isinstance(value, bool):
+            raise ValueError(value)
+        return float(str(value))
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a view in plain words; ``per_option`` fields hold one number for each option."""
+
+    name: str
+    words: str
+    per_option: bool = False
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario as data; see DESIGN section 3 for what it owns and what the mind owns.
+
+    Attributes:
+        name: Registered name.
+        summary: One line for listings.
+        semantics: ``event time``, ``sequential random``, ``synchronous`` or ``matching``.
+        parameters: All parameters, shared ones first.
+        presets: Preset name to parameter values; ``default`` names the one used when none is given.
+        until: Default model time of a run.
+        rules: Names of the rules that can decide here; the first is the default.
+        view: The view's fields in words, in the order of the view type.
+        build: ``build(Setup) -> sim.world.population.Built``; imported lazily so that listings stay cheap.
+        notice: What to notice in a run, one sentence each.
+        tries: What to try next, one sentence each.
+        odd: The ODD text (the scenario module's docstring).
+    """
+
+    name: str
+    summary: str
+    semantics: str
+    parameters: tuple[Param, ...]
+    presets: Mapping[str, Mapping[str, Value]]
+    default: str
+    until: float
+    rules: tuple[str, ...]
+    view: tuple[Field, ...]
+    build: Callable[..., Any]
+    notice: tuple[str, ...] = ()
+    tries: tuple[str, ...] = ()
+    odd: str = ""
+    preset_words: Mapping[str, str] = field(default_factory=dict)
+
+    def param(self, name: str) -> Param:
+        """The parameter called ``name``; ParameterError with a suggestion otherwise."""
+        for p in self.parameters:
+            if p.name == name:
+                return p
+        known = [p.name for p in self.parameters]
+        raise ParameterError(
+            f"scenario '{self.name}' has no parameter '{name}'.{suggest(name, known)} It has: {', '.join(sorted(known))}."
+        )
+
+    def values(self, preset: str | None = None, changes: Mapping[str, object] | None = None) -> dict[str, Value]:
+        """Parameter values of ``preset`` (the default one when None) with ``changes`` applied and everything checked."""
+        chosen = preset or self.default
+        if chosen not in self.presets:
+            raise ParameterError(
+                f"scenario '{self.name}' has no preset '{chosen}'.{suggest(chosen, list(self.presets))} "
+                f"It has: {', '.join(self.presets)}."
+            )
+        owner = f"scenario '{self.name}'"
+        made: dict[str, Value] = {p.name: p.default for p in self.parameters}
+        for name, value in {**self.presets[chosen], **(changes or {})}.items():
+            made[name] = self.param(name).check(value, owner=owner)
+        return made
+
+
+scenarios: Registry[Scenario] = Registry("scenario", package="scenarios")

@@ -1,0 +1,1 @@
+"""Topologies: the schema, layout, drawing, and one exporter per file."""

@@ -1,0 +1,1 @@
+"""The world: Mesa model, columns, clock, channels, work, keyed draws, kernels, interventions."""
