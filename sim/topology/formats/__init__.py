@@ -1,0 +1,1 @@
+"""Topology writers, one format per file; `sim.topology.exporters` finds them."""
