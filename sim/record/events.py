@@ -6,8 +6,8 @@ import polars as pl
 
 SCHEMA_VERSION = 1
 
-# Order is the order in the file. The types are those of logs we write; imported logs may hold strings as agent, item and
-# artefact ids, and any numeric width.
+# Order is the order in the file. The types are those of logs we write; imported logs may hold strings as agent, item,
+# task and artefact ids.
 COLUMNS: dict[str, pl.DataType] = {
     "seq": pl.UInt64(),
     "time": pl.Float64(),

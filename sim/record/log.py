@@ -60,7 +60,9 @@ class Log:
 
         events = only(self.events)
         assert events is not None
-        return replace(self, events=events, agents=only(self.agents), contacts=only(self.contacts), states=only(self.states))
+        return replace(
+            self, events=events, agents=only(self.agents), contacts=only(self.contacts), states=only(self.states)
+        )
 
     def of_class(self, kind_class: str) -> pl.DataFrame:
         """Events whose kind declares ``kind_class`` (see ``sim.record.events.CLASSES``)."""
