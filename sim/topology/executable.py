@@ -12,9 +12,9 @@ _SENDS_BACK = {"rework", "escalate", "veto"}
 def problems(topology: Topology) -> list[str]:
     """What stands against executing a topology, one sentence each; an empty list when nothing does.
 
-    Checked over control edges that can be taken (kind other than ``info``, weight not 0): every role is reached from the
-    entry and reaches an exit; every cycle has an edge with ``max_visits``; where such a cap is hit, the role can still
-    get to an exit without a capped edge; every reviewer can send back or escalate; labels stay apart as slugs.
+    Checked over control edges that can be taken (kind other than ``info``, weight not 0): every role is reached from
+    the entry and reaches an exit; every cycle has an edge with ``max_visits``; where such a cap is hit, the role can
+    still get to an exit without a capped edge; every reviewer can send back or escalate; labels stay apart as slugs.
     """
     edges = [e for e in topology.edges if e.is_control and e.weight != 0]
     return [

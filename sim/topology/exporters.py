@@ -47,7 +47,7 @@ class ExportReport:
 
 @dataclass(frozen=True)
 class Exporter:
-    """One format: its name and file extension, the writer, a reader where the format can be read back, one line of words."""
+    """One format: name, file extension, writer, reader (None where nothing reads it back), and one line of words."""
 
     name: str
     extension: str

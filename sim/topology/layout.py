@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sim.topology.schema import Edge, Topology, boundary_roles
+from sim.topology.schema import Topology, boundary_roles
 
 Point = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -132,7 +133,7 @@ def _with_dummies(
             columns[at].append(node)
             key[node] = (rank[edge.source] + rank[edge.target]) / 2
         path = ["r:" + edge.source, *(node for node, _ in chain), "r:" + edge.target]
-        links += [(p, q) if step > 0 else (q, p) for p, q in zip(path, path[1:], strict=False)]
+        links += [(p, q) if step > 0 else (q, p) for p, q in pairwise(path)]
     return [sorted(column, key=lambda n: key[n]) for column in columns], links, chains
 
 
@@ -176,10 +177,10 @@ def _untangle(columns: list[list[str]], links: list[tuple[str, str]]) -> list[li
 
 
 def _settle(columns: list[list[str]], links: list[tuple[str, str]]) -> dict[str, float]:
-    """y of every node: near its neighbours, at least the nodes' room apart, in the order of the column."""
+    """Place every node in its column (y): near its neighbours, its room apart from others, in the given order."""
     left, right = _neighbours(links)
     room = {n: 1.0 if n.startswith("r:") else _DUMMY_ROOM for column in columns for n in column}
-    offsets = [np.cumsum([0.0, *((room[a] + room[b]) / 2 for a, b in zip(c, c[1:], strict=False))]) for c in columns]
+    offsets = [np.cumsum([0.0, *((room[a] + room[b]) / 2 for a, b in pairwise(c))]) for c in columns]
     y = {
         n: float(o - offset[-1] / 2)
         for c, offset in zip(columns, offsets, strict=True)
@@ -226,7 +227,7 @@ def force(
     seed: int = 0,
     iterations: int = 150,
 ) -> Floats:
-    """Place the agents of a network by attraction along edges and repulsion between all (Fruchterman and Reingold 1991).
+    """Place the agents of a network: edges attract, all repel (Fruchterman and Reingold 1991).
 
     Starts from a spiral in row order, turned by ``seed``; the same arguments give the same bits. O(n^2) per iteration:
     meant for up to about 1,000 agents.
@@ -247,10 +248,10 @@ def force(
     pairs, pull = _pulls(n, edges, weights)
     angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
     now = _spiral(n, angle)
-    known = np.zeros(n, dtype=bool)
+    known: NDArray[np.bool_] = np.zeros(n, dtype=bool)
     if previous is not None:
         given = np.array(previous, dtype=np.float64).reshape(n, 2)
-        known = ~np.isnan(given).any(axis=1)
+        known = np.asarray(~np.isnan(given).any(axis=1))
         now[known] = given[known]
         # Nobody in the same place: forces between equal points have no direction.
         now += 1e-6 * (_spiral(n, angle) - 0.5)
@@ -304,4 +305,5 @@ def _fit(points: Floats) -> Floats:
         return points
     low, high = points.min(axis=0), points.max(axis=0)
     size = max(float((high - low).max()), 1e-12)
-    return np.clip(0.5 + (points - (low + high) / 2) / size, 0.0, 1.0)
+    made: Floats = np.clip(0.5 + (points - (low + high) / 2) / size, 0.0, 1.0)
+    return made

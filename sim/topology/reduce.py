@@ -128,7 +128,7 @@ def to_topology(
     return Topology(
         name=name,
         kind=kind,
-        roles=tuple([*outside, *made, *done]),
+        roles=(*outside, *made, *done),
         edges=tuple(_edges(counted, slug_of, outside, done, total)),
         entry=entry,
         exits=tuple(leaving),

@@ -148,9 +148,9 @@ class Provenance(_Part):
 class Topology(_Part):
     """An organisation as data: who (roles), to whom (edges), where items come in and go out.
 
-    Validation refuses what cannot be read in one way only (repeated ids, unknown endpoints, exclusive splits that do not
-    sum to 1). Whether the topology could be *executed* is another question, see `problems`: the observed behaviour of
-    a population may have loops without a cap.
+    Validation refuses what cannot be read in one way only (repeated ids, unknown endpoints, exclusive splits that do
+    not sum to 1). Whether the topology could be *executed* is another question, see `executable.problems`: what was
+    observed in a population may loop without a cap.
     """
 
     schema_version: Literal[1] = 1
@@ -237,8 +237,8 @@ def _split_faults(topology: Topology) -> list[str]:
 def _group_cycles(topology: Topology) -> list[str]:
     parent = {g.id: g.parent for g in topology.groups}
     faults = []
-    for start in parent:
-        seen, at = {start}, parent[start]
+    for start, above in parent.items():
+        seen, at = {start}, above
         while at is not None and at in parent and at not in seen:
             seen.add(at)
             at = parent[at]

@@ -37,7 +37,7 @@ ONE_WAY = "Mermaid is a picture: no reader restores the topology (entry, exits a
 
 
 def label(text: str) -> str:
-    """Free text as the inside of a quoted Mermaid label: letters, digits and single spaces stay, the rest is encoded."""
+    """Free text as the inside of a quoted Mermaid label: letters, digits and spaces stay, the rest is encoded."""
     made = []
     for character in text:
         if character.isalnum() or character == " ":
