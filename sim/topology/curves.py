@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import hypot
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sim.topology.ink import Point, edge_of, n
 from sim.topology.schema import Edge
 
 Box = tuple[float, float, float, float]
+Floats = NDArray[np.float64]
 _SAMPLES = 24
 _PORT_GAP = 22.0
 
@@ -72,18 +76,20 @@ def curves(
         axis: 0 when the main axis is x, 1 when it is y (outlines are given in x and y).
     """
     ports = _ports(edges, nodes, routes)
-    made = {}
+    made: dict[str, Curve] = {}
+    lanes: dict[tuple[str, str], int] = {}
     for edge in edges:
+        lane = lanes[edge.source, edge.target] = lanes.get((edge.source, edge.target), -1) + 1
         a, b = nodes[edge.source], nodes[edge.target]
         if edge.source == edge.target:
-            made[edge.id] = _loop(a, axis)
+            made[edge.id] = _loop(a, axis, lane)
         elif a.layer != b.layer:
             sign = 1 if a.layer < b.layer else -1
             start = _on_side(a, ports[edge.id, "out"], sign, axis)
             end = _on_side(b, ports[edge.id, "in"], -sign, axis)
             made[edge.id] = _through([start, *routes.get(edge.id, ()), end], sign * min(a.half[0], b.half[0]))
         elif abs(a.order - b.order) == 1:
-            made[edge.id] = _straight(a, b, axis)
+            made[edge.id] = _straight(a, b, axis, lane)
         else:
             start = _on_side(a, ports[edge.id, "out"], 1, axis)
             end = _on_side(b, ports[edge.id, "in"], 1, axis)
@@ -135,24 +141,24 @@ def _through(points: Sequence[Point], straight: float) -> Curve:
     return Curve(points[0], tuple(segments))
 
 
-def _straight(a: Placed, b: Placed, axis: int) -> Curve:
+def _straight(a: Placed, b: Placed, axis: int, lane: int) -> Curve:
     """Between neighbours in one layer, on the right-hand side of the way, so that two directions stay apart."""
     sign = 1 if b.middle[1] > a.middle[1] else -1
-    shift = 14.0 * sign
+    shift = sign * min(14.0 + 16.0 * lane, 0.8 * min(a.half[0], b.half[0]))
     start = (a.middle[0] + shift, a.middle[1] + edge_of(a.outline, axis=1 - axis, at=shift, sign=sign))
     end = (b.middle[0] + shift, b.middle[1] + edge_of(b.outline, axis=1 - axis, at=shift, sign=-sign))
     third = (end[1] - start[1]) / 3
     return Curve(start, (((start[0], start[1] + third), (end[0], end[1] - third), end),))
 
 
-def _loop(node: Placed, axis: int) -> Curve:
+def _loop(node: Placed, axis: int, lane: int) -> Curve:
     """A loop on the low side of the cross axis, off the middle, where straight lines between neighbours pass."""
     middle = -0.52 * node.half[0]
     spread = min(12.0, 0.22 * node.half[0])
     ends = []
     for at in (middle - spread, middle + spread):
         ends.append((node.middle[0] + at, node.middle[1] + edge_of(node.outline, axis=1 - axis, at=at, sign=-1)))
-    top = min(ends[0][1], ends[1][1]) - 34
+    top = min(ends[0][1], ends[1][1]) - 34 - 16 * lane
     return Curve(ends[0], (((ends[0][0] - 10, top), (ends[1][0] + 10, top), ends[1]),))
 
 
@@ -177,26 +183,45 @@ def place_labels(
         taken: Boxes (left, top, right, bottom) of the nodes.
     """
     boxes, made = list(taken), []
+    points = np.array([p for line in lines for p in line]).reshape(-1, 2)
+    owner = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
     for i, ((w, h), line) in enumerate(zip(sizes, lines, strict=True)):
-        others = [p for j, other in enumerate(lines) if j != i for p in other]
-        best, least = line[len(line) // 2], float("inf")
-        for share in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82):
-            x, y = line[round(share * (len(line) - 1))]
-            for dx, dy in ((0, 0), (0, -8), (0, 8), (0, -14), (0, 14), (w / 2 + 4, 0), (-w / 2 - 4, 0)):
-                box = (x + dx - w / 2, y + dy - h / 2, x + dx + w / 2, y + dy + h / 2)
-                cost = _badness(box, boxes, others) + 30 * abs(share - 0.5) + 0.5 * (abs(dx) + abs(dy))
-                if cost < least:
-                    best, least = (x + dx, y + dy), cost
-        made.append(best)
+        spots, cost = _candidates(line, w)
+        if w:
+            half = np.array([w / 2, h / 2])
+            places = np.hstack([spots - half, spots + half])
+            cost = cost + 4 * _overlap(places, np.array(boxes).reshape(-1, 4))
+            cost += 3 * _covered(places, points[owner != i])
+        best = spots[int(np.argmin(cost))]
+        made.append((float(best[0]), float(best[1])))
         if w:
             boxes.append((best[0] - w / 2, best[1] - h / 2, best[0] + w / 2, best[1] + h / 2))
     return made
 
 
-def _badness(box: Box, boxes: Sequence[Box], others: Sequence[Point]) -> float:
-    left, top, right, bottom = box
-    overlap = sum(
-        max(0.0, min(right, r) - max(left, lft)) * max(0.0, min(bottom, b) - max(top, t)) for lft, t, r, b in boxes
-    )
-    crossed = sum(left < x < right and top < y < bottom for x, y in others)
-    return 4 * overlap + 3 * crossed
+def _candidates(line: Sequence[Point], width: float) -> tuple[Floats, Floats]:
+    """Places (k, 2) on and beside a line, and what each costs for being off its middle."""
+    spots, cost = [], []
+    beside = width / 2 + 5
+    for share in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82):
+        x, y = line[round(share * (len(line) - 1))]
+        for dx, dy in ((0.0, 0.0), (0.0, -8.0), (0.0, 8.0), (0.0, -14.0), (0.0, 14.0), (beside, 0.0), (-beside, 0.0)):
+            spots.append((x + dx, y + dy))
+            cost.append(30 * abs(share - 0.5) + 0.5 * (abs(dx) + abs(dy)))
+    return np.array(spots), np.array(cost)
+
+
+def _overlap(places: Floats, boxes: Floats) -> Floats:
+    """Area that each of (k, 4) places shares with all (b, 4) boxes together."""
+    wide = np.minimum(places[:, None, 2], boxes[None, :, 2]) - np.maximum(places[:, None, 0], boxes[None, :, 0])
+    high = np.minimum(places[:, None, 3], boxes[None, :, 3]) - np.maximum(places[:, None, 1], boxes[None, :, 1])
+    made: Floats = (np.maximum(wide, 0) * np.maximum(high, 0)).sum(axis=1)
+    return made
+
+
+def _covered(places: Floats, points: Floats) -> Floats:
+    """Number of (p, 2) points inside each of (k, 4) places."""
+    x, y = points[None, :, 0], points[None, :, 1]
+    inside = (places[:, :1] < x) & (x < places[:, 2:3]) & (places[:, 1:2] < y) & (y < places[:, 3:])
+    made: Floats = inside.sum(axis=1).astype(np.float64)
+    return made

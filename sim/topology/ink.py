@@ -18,7 +18,7 @@ Theme = Literal["page", "light", "dark"]
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#7F7F7F", "#000000")
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', Arial, sans-serif"
 
-Shape = Literal["stadium", "hexagon", "box", "octagon", "barred", "ellipse", "house", "rounded", "pill"]
+Shape = Literal["stadium", "hexagon", "box", "octagon", "barred", "ellipse", "slanted", "rounded", "pill"]
 SHAPE_OF: dict[Function, Shape] = {
     "intake": "stadium",
     "routing": "hexagon",
@@ -26,7 +26,7 @@ SHAPE_OF: dict[Function, Shape] = {
     "quality_control": "octagon",
     "integration": "barred",
     "monitoring": "ellipse",
-    "escalation": "house",
+    "escalation": "slanted",
     "other": "rounded",
 }
 COLOUR_OF: dict[Function, str] = {
@@ -105,7 +105,7 @@ def wrapped(text: str, *, width: float, size: float, lines: int) -> list[str]:
         made.append(line)
     if words:
         made[-1] += " " + " ".join(words)
-    return [_cut(line, width=width, size=size) for line in made] or [""]
+    return [_cut(line, width=width, size=size) for line in made]
 
 
 def _cut(line: str, *, width: float, size: float) -> str:
@@ -120,16 +120,18 @@ def outline(shape: str, w: float, h: float) -> list[Point]:
     """The outline of a node of the given size around (0, 0), as a polygon."""
     a, b = w / 2, h / 2
     if shape == "hexagon":
-        return [(-a, 0), (-a + 14, -b), (a - 14, -b), (a, 0), (a - 14, b), (-a + 14, b)]
+        i = min(14.0, 0.45 * b)
+        return [(-a, 0), (-a + i, -b), (a - i, -b), (a, 0), (a - i, b), (-a + i, b)]
     if shape == "octagon":
-        i = 11
+        i = min(12.0, 0.4 * b)
         return [(-a, -b + i), (-a + i, -b), (a - i, -b), (a, -b + i), (a, b - i), (a - i, b), (-a + i, b), (-a, b - i)]
-    if shape == "house":
-        return [(-a, b), (-a, -b + 14), (0, -b - 4), (a, -b + 14), (a, b)]
+    if shape == "slanted":
+        i = min(14.0, 0.5 * b)
+        return [(-a + i, -b), (a, -b), (a - i, b), (-a, b)]
     if shape == "ellipse":
         turn = [2 * pi * i / 48 for i in range(48)]
         return [(a * cos(t), b * sin(t)) for t in turn]
-    radius = {"stadium": b, "pill": b, "rounded": 12.0}.get(shape, 3.0)
+    radius = {"stadium": b, "pill": b, "rounded": min(14.0, 0.6 * b)}.get(shape, 3.0)
     return _rounded(a, b, min(radius, a, b))
 
 
@@ -158,12 +160,14 @@ def polygon(points: Sequence[Point], *, at: Point = (0.0, 0.0)) -> str:
     return "M" + "L".join(f"{n(x + at[0])} {n(y + at[1])}" for x, y in points) + "Z"
 
 
-def halo_text(text: str, at: Point, colours: Colours, *, size: float, anchor: str = "middle", extra: str = "") -> str:
-    """A line of text whose halo in the page's colour keeps it apart from the lines below it."""
+def plate_text(text: str, at: Point, colours: Colours, *, size: float) -> str:
+    """A line of text in the middle of ``at``, on a plate in the page's colour that covers the lines below."""
+    w, h = text_width(text, size) + 6, size + 4
     return (
-        f'<text x="{n(at[0])}" y="{n(at[1])}" font-size="{n(size)}" text-anchor="{anchor}" fill="{colours.text}" '
-        f'stroke="{colours.page}" style="stroke:var(--swarm-bg,{colours.page})" stroke-width="4" '
-        f'stroke-linejoin="round" paint-order="stroke"{extra}>{xml(text)}</text>'
+        f'<rect x="{n(at[0] - w / 2)}" y="{n(at[1] - h / 2)}" width="{n(w)}" height="{n(h)}" rx="3" '
+        f'fill="{colours.page}" style="fill:var(--swarm-bg,{colours.page})"/>'
+        f'<text x="{n(at[0])}" y="{n(at[1] + 0.35 * size)}" font-size="{n(size)}" text-anchor="middle" '
+        f'fill="{colours.text}">{xml(text)}</text>'
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sim.topology.schema import Topology, boundary_roles
+from sim.topology.schema import Edge, Topology, boundary_roles
 
 Point = tuple[float, float]
+# Two nodes of neighbouring layers, left one first, and how much they pull at each other.
+Link = tuple[str, str, float]
 Floats = NDArray[np.float64]
 
 # Work returns ever more rarely in the chain below, so that depth exists in closed circulations too.
@@ -41,7 +43,13 @@ class Layout:
     height: float
 
 
-def layered(topology: Topology, *, previous: Mapping[str, Point] | None = None) -> Layout:
+def layered(
+    topology: Topology,
+    *,
+    previous: Mapping[str, Point] | None = None,
+    drawn: Sequence[Edge] | None = None,
+    room: Mapping[str, float] | None = None,
+) -> Layout:
     """Place roles in layers from left to right by mean hops from the entry; cycles are fine.
 
     Long edges pass through places of their own, so that they do not run over roles. The order within a layer comes
@@ -52,11 +60,14 @@ def layered(topology: Topology, *, previous: Mapping[str, Point] | None = None) 
         topology: What to place.
         previous: Earlier positions of some roles; their order within layers is kept unless changing it removes
             crossings.
+        drawn: The edges that need a way; all when omitted.
+        room: Role id to the room it takes within its layer, 1 when omitted.
     """
     layer = layer_of(topology)
-    columns, links, chains = _with_dummies(topology, layer, previous or {})
-    columns = _untangle(columns, links)
-    y = _settle(columns, links)
+    columns, links, chains = _with_dummies(topology, layer, previous or {}, topology.edges if drawn is None else drawn)
+    columns = _untangle(columns, [(a, b) for a, b, _ in links])
+    rooms = {f"r:{r}": size for r, size in (room or {}).items()}
+    y = _settle(columns, links, rooms)
     low, high = min(y.values()), max(y.values())
     height, layers = high - low, len(columns)
 
@@ -111,8 +122,8 @@ def layer_of(topology: Topology) -> dict[str, int]:
 
 
 def _with_dummies(
-    topology: Topology, layer: Mapping[str, int], previous: Mapping[str, Point]
-) -> tuple[list[list[str]], list[tuple[str, str]], dict[str, list[tuple[str, int]]]]:
+    topology: Topology, layer: Mapping[str, int], previous: Mapping[str, Point], edges: Sequence[Edge]
+) -> tuple[list[list[str]], list[Link], dict[str, list[tuple[str, int]]]]:
     """Columns of nodes (roles "r:", places of long edges "d:"), links between neighbouring columns, chains by edge."""
     roles = topology.role_ids()
     rank = {r: previous[r][1] if r in previous else (i + 0.5) / len(roles) for i, r in enumerate(roles)}
@@ -120,9 +131,9 @@ def _with_dummies(
     columns: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
     for r in roles:
         columns[layer[r]].append("r:" + r)
-    links: list[tuple[str, str]] = []
+    links: list[Link] = []
     chains: dict[str, list[tuple[str, int]]] = {}
-    for edge in topology.edges:
+    for edge in edges:
         a, b = layer[edge.source], layer[edge.target]
         if a == b:
             continue
@@ -133,11 +144,13 @@ def _with_dummies(
             columns[at].append(node)
             key[node] = (rank[edge.source] + rank[edge.target]) / 2
         path = ["r:" + edge.source, *(node for node, _ in chain), "r:" + edge.target]
-        links += [(p, q) if step > 0 else (q, p) for p, q in pairwise(path)]
+        # The main flow should be straight; ways back, information and rare edges give way.
+        pull = (1.0 if edge.weight is None else 0.1 + edge.weight) * (1.0 if step > 0 and edge.is_control else 0.2)
+        links += [(p, q, pull) if step > 0 else (q, p, pull) for p, q in pairwise(path)]
     return [sorted(column, key=lambda n: key[n]) for column in columns], links, chains
 
 
-def _neighbours(links: list[tuple[str, str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _neighbours(links: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     left: dict[str, list[str]] = {}
     right: dict[str, list[str]] = {}
     for a, b in links:
@@ -176,45 +189,45 @@ def _untangle(columns: list[list[str]], links: list[tuple[str, str]]) -> list[li
     return best
 
 
-def _settle(columns: list[list[str]], links: list[tuple[str, str]]) -> dict[str, float]:
+def _settle(columns: list[list[str]], links: list[Link], rooms: Mapping[str, float]) -> dict[str, float]:
     """Place every node in its column (y): near its neighbours, its room apart from others, in the given order."""
-    left, right = _neighbours(links)
-    room = {n: 1.0 if n.startswith("r:") else _DUMMY_ROOM for column in columns for n in column}
-    offsets = [np.cumsum([0.0, *((room[a] + room[b]) / 2 for a, b in pairwise(c))]) for c in columns]
-    y = {
-        n: float(o - offset[-1] / 2)
-        for c, offset in zip(columns, offsets, strict=True)
-        for n, o in zip(c, offset, strict=True)
-    }
-
-    def pull(node: str, other: str) -> float:
+    near: tuple[dict[str, list[tuple[str, float]]], ...] = ({}, {})
+    for a, b, pull in links:
         # Long edges want to be straight more than short ones.
-        return 1.0 + 3.0 * (node.startswith("d:") and other.startswith("d:")) + (node[0] != other[0])
-
-    for sweep in range(2 * _SWEEPS):
+        strength = pull * (4.0 if a[0] == b[0] == "d" else 1.0)
+        near[0].setdefault(b, []).append((a, strength))
+        near[1].setdefault(a, []).append((b, strength))
+    room = {node: rooms.get(node, 1.0 if node[0] == "r" else _DUMMY_ROOM) for column in columns for node in column}
+    offsets = [np.cumsum([0.0, *((room[a] + room[b]) / 2 for a, b in pairwise(c))]) for c in columns]
+    y: dict[str, float] = {}
+    for column, offset in zip(columns, offsets, strict=True):
+        y.update(zip(column, (offset - offset[-1] / 2).tolist(), strict=True))
+    for sweep in range(3 * _SWEEPS):
+        # One side at a time carries straight lines through all layers at once; the last sweeps look at both.
+        sides = (0, 1) if sweep >= 2 * _SWEEPS else (sweep % 2,)
         order = range(len(columns)) if sweep % 2 == 0 else range(len(columns) - 1, -1, -1)
         for c in order:
-            wish = []
-            for n in columns[c]:
-                near = [*left.get(n, []), *right.get(n, [])]
-                wish.append(
-                    float(np.average([y[m] for m in near], weights=[pull(n, m) for m in near])) if near else y[n]
-                )
-            made = _increasing(np.array(wish) - offsets[c]) + offsets[c]
+            wish, weight = [], []
+            for node in columns[c]:
+                pulls = [p for side in sides for p in near[side].get(node, ())]
+                total = sum(w for _, w in pulls)
+                wish.append(sum(y[m] * w for m, w in pulls) / total if total else y[node])
+                weight.append(total or 0.1)
+            made = _increasing(np.array(wish) - offsets[c], np.array(weight)) + offsets[c]
             y.update(zip(columns[c], made.tolist(), strict=True))
     return y
 
 
-def _increasing(wish: Floats) -> Floats:
-    """The non-decreasing sequence nearest to ``wish`` in least squares (pool adjacent violators)."""
-    blocks: list[tuple[float, int]] = []
-    for value in wish.tolist():
-        mean, size = value, 1
+def _increasing(wish: Floats, weight: Floats) -> Floats:
+    """The non-decreasing sequence nearest to ``wish`` in weighted least squares (pool adjacent violators)."""
+    blocks: list[tuple[float, float, int]] = []
+    for value, strength in zip(wish.tolist(), weight.tolist(), strict=True):
+        mean, mass, size = value, strength, 1
         while blocks and blocks[-1][0] > mean:
-            other, count = blocks.pop()
-            mean, size = (mean * size + other * count) / (size + count), size + count
-        blocks.append((mean, size))
-    return np.concatenate([np.full(size, mean) for mean, size in blocks])
+            other, more, count = blocks.pop()
+            mean, mass, size = (mean * mass + other * more) / (mass + more), mass + more, size + count
+        blocks.append((mean, mass, size))
+    return np.concatenate([np.full(size, mean) for mean, _, size in blocks])
 
 
 def force(
