@@ -1,0 +1,333 @@
+"""The engine: runs every detector on every run of a log and grants claim levels.
+
+Detectors propose and score. Only the engine draws surrogates, corrects for multiple testing, follows structures through
+windows and writes the ledger, so no detector can skip a null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+import numpy as np
+
+from sim.detectors import facts, replication
+from sim.detectors.core import Candidate, Claim, Detector
+from sim.detectors.core import detectors as registry
+from sim.detectors.findings import Finding, structure
+from sim.detectors.nulls import NULLS, Frames
+from sim.detectors.report import LEVELS, Report, Row, Structure
+from sim.detectors.surrogates import LEAST, Surrogates, Test, compare, q_values
+from sim.detectors.tracking import persistence
+from sim.detectors.window import Window, read
+from sim.record.log import Log
+
+Progress = Callable[[int, int, str], None]
+Tested = tuple[Claim, Test, int]  # a claim, its outcome, and the candidate's place in the outcome
+LASTS = "it lasts from window to window"
+GRIDS = ((5, 8, 12), (4, 6, 9), (3, 5, 7), (3, 4, 5))
+AGREEMENT = 2  # of the three window lengths
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One detector on one run with the candidates it proposed, before any test."""
+
+    detector: Detector
+    window: Window
+    candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def tests(self) -> int:
+        """Number of tests the ledger will count: every claim that applies, and that the candidate lasts."""
+        claims = sum(claim.applies(c) for claim in self.detector.claims for c in self.candidates)
+        return claims + len(self.candidates)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a detection was asked for, and the number of surrogates that follows from it."""
+
+    alpha: float
+    seed: int
+    most: int
+    stop: int
+    grid: tuple[int, ...] | None
+
+    def rng(self, *words: str) -> np.random.Generator:
+        """A generator keyed by the seed and words, so that no result depends on what else is tested."""
+        return np.random.default_rng([self.seed, crc32("/".join(words).encode())])
+
+
+def detect(
+    log: Log,
+    *,
+    windows: int | Sequence[int] | None = None,
+    detectors: Sequence[str] | None = None,
+    nulls: Surrogates | None = None,
+    alpha: float = 0.05,
+    seed: int = 0,
+    reference: Sequence[Log] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Decide which coordination structures formed in ``log`` and lasted.
+
+    Args:
+        log: One or several runs; each run is analysed apart. Censored decisions are left out and counted.
+        windows: Numbers of windows: three counts, or one from which the two others follow; by default chosen from the
+            amount of data.
+        detectors: Names of the detectors to run; all when None.
+        nulls: How many surrogates to draw; by default enough for the number of tests, at most 1999.
+        alpha: Level of the tests and of the false discovery rate, in (0, 0.5].
+        seed: Seed of all surrogates; the same log and seed give the same report.
+        reference: Logs of further runs of the same setting (other seeds); a structure whose kind recurs in more than
+            half of them, and in at least three, is *replicated*.
+        progress: Called with (done, total, what) while working.
+
+    Returns:
+        Structures with evidence, and the ledger of everything tested.
+
+    Raises:
+        ValueError: For an alpha, seed or window count out of range.
+        UnknownNameError: For an unknown detector.
+    """
+    grid = _grid(windows)
+    if not 0.0 < alpha <= 0.5:
+        raise ValueError(f"detect: alpha must lie in (0, 0.5], got {alpha!r}.")
+    if seed < 0:
+        raise ValueError(f"detect: seed must be a whole number of at least 0, got {seed!r}.")
+    chosen = [registry.get(name) for name in (registry.names() if detectors is None else detectors)]
+    reading = read(log.genuine())
+    say = progress or (lambda _done, _total, _what: None)
+    plans, refused = _plan(reading.windows, chosen, log, say)
+    limits = nulls or Surrogates()
+    most = limits.chosen(sum(plan.tests for plan in plans), alpha=alpha)
+    settings = Settings(alpha, seed, most, limits.stop, grid)
+    found: list[Finding] = []
+    for done, plan in enumerate(plans):
+        say(done, len(plans), f"testing {plan.detector.name} {plan.window.run}".strip())
+        found += _examine(plan, settings)
+    found = _correct(found)
+    made = _structures(found, log, settings, say)
+    made = replication.within(made, log, runs=len(reading.windows))
+    if reference:
+        again = partial(detect, windows=windows, detectors=detectors, nulls=nulls, alpha=alpha, seed=seed)
+        made = replication.across(made, [again(other).structures for other in reference])
+    say(len(plans), len(plans), "done")
+    ledger = [row for finding in found for row in finding.rows] + refused + facts.broken(registry)
+    return Report(
+        structures=tuple(_ordered(made)),
+        ledger=tuple(ledger),
+        decisions=facts.decisions(log),
+        log=facts.table(log, reading.windows),
+        notes=facts.notes(log, reading),
+    )
+
+
+def _grid(windows: int | Sequence[int] | None) -> tuple[int, ...] | None:
+    if windows is None:
+        return None
+    counts = (
+        (max(3, round(windows / 1.6)), windows, round(windows * 1.5)) if isinstance(windows, int) else tuple(windows)
+    )
+    if len(counts) != 3 or min(counts) < 3:
+        raise ValueError(f"detect: windows must be three counts of at least 3, or one of at least 3; got {windows!r}.")
+    return counts
+
+
+def _plan(
+    windows: Sequence[Window], chosen: Sequence[Detector], log: Log, say: Progress
+) -> tuple[list[Plan], list[Row]]:
+    """Candidates of every detector in every run; what cannot be tested goes to the ledger, alike reasons in one row."""
+    plans: list[Plan] = []
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for k, window in enumerate(windows):
+        say(k, len(windows), f"looking {window.run}".strip())
+        for detector in chosen:
+            why = _insufficient(detector, window, log)
+            if why:
+                reasons.setdefault((detector.name, "insufficient data", why), []).append(window.run)
+                continue
+            notes: list[str] = []
+            candidates = tuple(detector.propose(window, notes.append))
+            for note in notes:
+                reasons.setdefault((detector.name, "capped", note), []).append(window.run)
+            if candidates:
+                plans.append(Plan(detector, window, candidates, tuple(notes)))
+            else:
+                reasons.setdefault((detector.name, "not tested", "no candidate was seen"), []).append(window.run)
+    return plans, [_refusal(*key, runs, len(windows)) for key, runs in reasons.items()]
+
+
+def _insufficient(detector: Detector, window: Window, log: Log) -> str:
+    missing = [column for column in detector.needs if column not in log.events.columns]
+    if missing:
+        return f"the log has no column {', '.join(missing)}"
+    refusal = detector.refuses(window)
+    if refusal:
+        return refusal
+    used = int(detector.uses(window).sum())
+    least = detector.minimum
+    if used < least.events:
+        return f"fewer than {least.events} events it can use"
+    if window.n < least.agents:
+        return f"fewer than {least.agents} agents"
+    return ""
+
+
+def _refusal(detector: str, verdict: str, reason: str, runs: Sequence[str], total: int) -> Row:
+    where = runs[0] if len(runs) == 1 else ""
+    counted = reason if total == 1 else f"{reason} ({len(runs):,} of {total:,} runs)"
+    return Row(detector, "all its claims", "", None, None, verdict, counted, run=where)
+
+
+def _examine(plan: Plan, settings: Settings) -> list[Finding]:
+    """Test every claim of a plan; whether a candidate lasts is tested only where the claims lead somewhere."""
+    tests: list[dict[str, Tested]] = [{} for _ in plan.candidates]
+    for claim in plan.detector.claims:
+        chosen = [k for k, c in enumerate(plan.candidates) if claim.applies(c) and not c.dismissed]
+        outcome = _run(plan, claim, [plan.candidates[k] for k in chosen], settings) if chosen else None
+        for place, k in enumerate(chosen):
+            if outcome is not None:
+                tests[k][claim.name] = (claim, outcome, place)
+    return [_finding(plan, c, t, settings) for c, t in zip(plan.candidates, tests, strict=True)]
+
+
+def _run(plan: Plan, claim: Claim, candidates: Sequence[Candidate], settings: Settings) -> Test | None:
+    sample = claim.sample(plan.window, candidates)
+    if sample is None:
+        return None
+    rng = settings.rng(plan.detector.name, plan.window.run, claim.name)
+    return compare(
+        sample,
+        lambda s: claim.statistic(s, candidates),
+        NULLS[claim.null],
+        most=settings.most,
+        stop=settings.stop,
+        rng=rng,
+    )
+
+
+def _finding(plan: Plan, candidate: Candidate, tests: dict[str, Tested], settings: Settings) -> Finding:
+    if candidate.dismissed:
+        return _dismissed(plan, candidate)
+    rows = [_row(plan, candidate, tested, settings) for tested in tests.values()]
+    beaten = frozenset(r.claim_tested for r in rows if r.p is not None and r.p <= settings.alpha)
+    outcome = plan.detector.concludes(candidate, beaten)
+    lasting, frames = _lasting(plan, candidate, settings) if outcome else (None, None)
+    if lasting is None:
+        lasting = _untested(plan, candidate, "not tested", "no claim before it was beaten")
+    return Finding(plan.detector, plan.window, candidate, tuple(rows), lasting, outcome, frames)
+
+
+def _dismissed(plan: Plan, candidate: Candidate) -> Finding:
+    """A candidate that a first look ruled out: its claims count in the correction with p = 1."""
+    lasting = _untested(plan, candidate, "not tested", "no claim before it was beaten")
+    rows = tuple(
+        replace(lasting, claim_tested=c.name, null=c.null, p=1.0, verdict="not beaten", reason=candidate.dismissed)
+        for c in plan.detector.claims
+        if c.applies(candidate)
+    )
+    return Finding(plan.detector, plan.window, candidate, rows, lasting, None, None)
+
+
+def _row(plan: Plan, candidate: Candidate, tested: Tested, settings: Settings) -> Row:
+    claim, test, k = tested
+    p, drawn = float(test.p[k]), int(test.drawn[k])
+    if test.frozen[k]:
+        reason = f"{claim.null} leaves no other arrangement of this graph, so it cannot be beaten"
+    else:
+        reason = f"{test.score[k]:.3g} against {test.chance[k]:.3g} by chance, {drawn:,} surrogates"
+    if drawn <= LEAST and settings.most <= LEAST:
+        reason += "; 19 surrogates support no more than observed"
+    return Row(
+        plan.detector.name,
+        claim.name,
+        claim.null,
+        p,
+        None,
+        "beaten" if p <= settings.alpha else "not beaten",
+        reason,
+        run=plan.window.run,
+        about=candidate.about,
+        score=float(test.score[k]),
+        chance=float(test.chance[k]),
+        surrogates=drawn,
+    )
+
+
+def _untested(plan: Plan, candidate: Candidate, verdict: str, reason: str) -> Row:
+    return Row(plan.detector.name, LASTS, "N4", None, None, verdict, reason, run=plan.window.run, about=candidate.about)
+
+
+def _lasting(plan: Plan, candidate: Candidate, settings: Settings) -> tuple[Row, Frames | None]:
+    """Test persistence with three window lengths; p that two agree is 3/2 of the second smallest (Rüschendorf 1982)."""
+    uses = plan.detector.uses(plan.window)
+    grid = settings.grid or _fitting(int(uses.sum()), plan.detector.minimum.per_window)
+    if not grid:
+        least = plan.detector.minimum.per_window * GRIDS[-1][-1]
+        return _untested(
+            plan, candidate, "insufficient data", f"windows need {least} events, there are {uses.sum()}"
+        ), None
+    tests, middle = [], None
+    for count in grid:
+        parts = plan.window.parts(count, of=uses)
+        frames = Frames(*plan.detector.frames(parts, candidate, plan.window))
+        middle = frames if count == grid[1] else middle
+        tests.append(
+            compare(
+                frames,
+                lambda f: np.array([persistence(f)]),
+                NULLS["N4"],
+                most=settings.most,
+                stop=settings.stop,
+                rng=settings.rng(plan.detector.name, plan.window.run, candidate.about, LASTS, str(count)),
+            )
+        )
+    p = min(1.0, len(grid) / AGREEMENT * sorted(float(t.p[0]) for t in tests)[AGREEMENT - 1])
+    centre = tests[1]
+    lengths = ", ".join(f"{c} windows p = {float(t.p[0]):.2g}" for c, t in zip(grid, tests, strict=True))
+    row = replace(
+        _untested(plan, candidate, "beaten" if p <= settings.alpha else "not beaten", lengths),
+        p=p,
+        score=float(centre.score[0]),
+        chance=float(centre.chance[0]),
+        surrogates=int(centre.drawn[0]),
+    )
+    return row, middle
+
+
+def _fitting(events: int, per_window: int) -> tuple[int, ...] | None:
+    """The finest grid of window counts in which every window holds enough events; None when there is none."""
+    return next((grid for grid in GRIDS if events // grid[-1] >= per_window), None)
+
+
+def _correct(found: Sequence[Finding]) -> list[Finding]:
+    """Give every tested row its q-value over the whole ledger; planned tests not carried out count as p = 1."""
+    rows = [row for finding in found for row in (*finding.claims, finding.lasting)]
+    tested = [row.p for row in rows if row.p is not None]
+    q = iter(q_values(tested, tests=len(rows)))
+    corrected = iter([row if row.p is None else replace(row, q=next(q)) for row in rows])
+    return [
+        replace(finding, claims=tuple(next(corrected) for _ in finding.claims), lasting=next(corrected))
+        for finding in found
+    ]
+
+
+def _structures(found: Sequence[Finding], log: Log, settings: Settings, say: Progress) -> list[Structure]:
+    made: list[Structure] = []
+    reached = [f for f in found if f.outcome is not None]
+    for k, finding in enumerate(reached):
+        say(k, len(reached), f"describing {finding.candidate.about or finding.detector.name}")
+        rng = settings.rng(finding.detector.name, finding.window.run, finding.candidate.about, "describe")
+        one = structure(finding, log, alpha=settings.alpha, most=settings.most, rng=rng, number=len(made) + 1)
+        if one is not None:
+            made.append(one)
+    return made
+
+
+def _ordered(made: Sequence[Structure]) -> list[Structure]:
+    """Highest level first, emergent before predefined, then largest."""
+    return sorted(made, key=lambda s: (-LEVELS.index(s.level), s.predefined is not None, -len(s.members), s.id))

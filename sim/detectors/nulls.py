@@ -1,0 +1,267 @@
+"""The ladder of null models: each draws a surrogate that keeps some of a sample and destroys exactly one thing.
+
+Naming after randomized reference models (Gauvin et al., SIAM Review 64:763, 2022): N0 receivers shuffled, N1 links
+rewired, N2 dyads flipped, N3 times shuffled inside links, N4 labels permuted between windows; NT and NR are made for
+handoffs. Samples hold agent numbers, never ids, so no null can depend on what an agent is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from sim.detectors.window import Floats, Ints
+
+CHUNK = 16  # neighbouring handoffs of one sender among which NT permutes task types
+SWAPS_PER_LINK = 12  # proposals of N1 for each link; the chain has forgotten its start well before
+MOST_REWIRED = 4000  # agents; N1 keeps a square table of that size (64 MB)
+
+
+@dataclass(frozen=True)
+class Null:
+    """A null model: what it keeps of a sample, what it destroys, and what is shown by beating it.
+
+    ``draw(sample, rng)`` returns a surrogate of the same type, which is ``takes``.
+    """
+
+    name: str
+    keeps: str
+    destroys: str
+    shows: str
+    takes: type
+    draw: Callable[[Any, np.random.Generator], Any]
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """Events from source to target in time: arrays of shape (rows,) with agent numbers below ``n``."""
+
+    n: int
+    source: Ints
+    target: Ints
+    time: Floats
+
+
+@dataclass(frozen=True)
+class Links:
+    """Pairs that were in contact, each once: arrays of shape (links,), ``count`` >= 1 contacts; no self-loops."""
+
+    n: int
+    source: Ints
+    target: Ints
+    count: Ints
+    directed: bool
+
+
+@dataclass(frozen=True)
+class Handoffs:
+    """Handoffs sorted by sender, then time: ``slot`` (the sender's receiver) and ``task``, shape (rows,).
+
+    Attributes:
+        n: Number of agents.
+        types: Number of task types.
+        slot: Index of the (sender, receiver) pair.
+        task: Task type, below ``types``.
+        giver: Sender of each slot, shape (slots,), not decreasing.
+        taker: Receiver of each slot, shape (slots,).
+    """
+
+    n: int
+    types: int
+    slot: Ints
+    task: Ints
+    giver: Ints
+    taker: Ints
+
+
+@dataclass(frozen=True)
+class Frames:
+    """One vector per window over the same slots.
+
+    Attributes:
+        values: Shape (windows, slots). Nominal values below 0 mean absent.
+        group: Shape (slots,); slots of one group are alike when nothing lasts.
+        nominal: Values are names (which group an agent is in), not amounts.
+    """
+
+    values: NDArray[Any]
+    group: Ints
+    nominal: bool
+
+
+def shuffle_receivers(sample: Contacts, rng: np.random.Generator) -> Contacts:
+    """N0: give the targets to the events in random order."""
+    return replace(sample, target=rng.permutation(sample.target))
+
+
+def _swap(ends: Ints, colour: Ints, place: Ints, draws: Ints) -> None:
+    """Swap targets of links in place; ``place[a, b]`` is 1 + the link from a to b, ``draws`` (proposals, 3) random.
+
+    A proposal takes links a-b and c-d of one colour and looks at a-d and c-b, which must both be absent or both have
+    one other colour; the two colours then change places. Every agent keeps its number of links of every colour. The move is
+    its own inverse and proposed as often, so all arrangements with these numbers are equally likely (Rao et al. 1996).
+    """
+    for k in range(len(draws)):
+        e, f = draws[k, 0], draws[k, 1]
+        a, b, c, d = ends[e, 0], ends[e, 1], ends[f, 0], ends[f, 1]
+        if draws[k, 2] == 1:  # undirected links have no first end
+            c, d = d, c
+        if a in (c, d) or b in (c, d) or colour[e] != colour[f]:
+            continue
+        g, h = place[a, d] - 1, place[c, b] - 1
+        if (g < 0) != (h < 0) or (g >= 0 and (colour[g] != colour[h] or colour[g] == colour[e])):
+            continue
+        _put(ends, place, e, a, d, draws[k, 2] >= 0)
+        _put(ends, place, f, c, b, draws[k, 2] >= 0)
+        if g >= 0:
+            _put(ends, place, g, a, b, draws[k, 2] >= 0)
+            _put(ends, place, h, c, d, draws[k, 2] >= 0)
+        else:
+            place[a, b] = place[c, d] = 0
+            if draws[k, 2] >= 0:
+                place[b, a] = place[d, c] = 0
+
+
+def _put_link(ends: Ints, place: Ints, link: int, source: int, target: int, both: bool) -> None:  # noqa: PLR0917
+    """Let ``link`` run from source to target; ``both`` enters it in both directions of the table."""
+    ends[link, 0], ends[link, 1] = source, target
+    place[source, target] = link + 1
+    if both:
+        place[target, source] = link + 1
+
+
+_put = njit(cache=True)(_put_link)
+_swap_fast = njit(cache=True)(_swap)
+
+
+def rewire(sample: Links, rng: np.random.Generator) -> Links:
+    """N1: exchange partners between links of like weight; each agent keeps its number of links of every weight class.
+
+    Weight classes double (1, 2-3, 4-7, ... contacts), so strengths are kept up to the width of a class. Works on dense
+    graphs too, where there is no free place to move a link to and only the weights can change places.
+
+    Raises:
+        ValueError: With more than MOST_REWIRED agents.
+    """
+    if sample.n > MOST_REWIRED:
+        raise ValueError(f"rewire: expected at most {MOST_REWIRED} agents, got {sample.n}; restrict the sample first.")
+    links = len(sample.source)
+    if links < 2:
+        return sample
+    ends = np.column_stack([sample.source, sample.target]).astype(np.int64)
+    colour = np.frexp(sample.count.astype(np.float64))[1].astype(np.int64)
+    place = np.zeros((sample.n, sample.n), dtype=np.int64)
+    place[ends[:, 0], ends[:, 1]] = np.arange(1, links + 1)
+    draws = np.empty((SWAPS_PER_LINK * links, 3), dtype=np.int64)
+    draws[:, :2] = rng.integers(0, links, (len(draws), 2))
+    draws[:, 2] = -1
+    if not sample.directed:
+        place[ends[:, 1], ends[:, 0]] = np.arange(1, links + 1)
+        draws[:, 2] = rng.integers(0, 2, len(draws))
+    _swap_fast(ends, colour, place, draws)
+    return replace(sample, source=ends[:, 0].copy(), target=ends[:, 1].copy())
+
+
+def flip_dyads(sample: Links, rng: np.random.Generator) -> Links:
+    """N2: turn each pair of agents round, both its directions together, with probability one half."""
+    low, high = np.minimum(sample.source, sample.target), np.maximum(sample.source, sample.target)
+    _, pair = np.unique(low * sample.n + high, return_inverse=True)
+    turned = (rng.random(int(pair.max(initial=-1)) + 1) < 0.5)[pair]
+    source = np.where(turned, sample.target, sample.source)
+    return replace(sample, source=source, target=np.where(turned, sample.source, sample.target))
+
+
+def shuffle_times(sample: Contacts, rng: np.random.Generator) -> Contacts:
+    """N3: give the times to the events in random order; who meets whom how often stays."""
+    return replace(sample, time=rng.permutation(sample.time))
+
+
+def permute_between_windows(sample: Frames, rng: np.random.Generator) -> Frames:
+    """N4: in each window, permute the values among the slots of a group; absent slots stay absent."""
+    windows, slots = sample.values.shape
+    group = np.broadcast_to(sample.group, (windows, slots))
+    if sample.nominal:
+        group = np.where(sample.values < 0, sample.group.max(initial=0) + 1 + np.arange(slots), group)
+    home = np.argsort(group, axis=1, kind="stable")
+    drawn = np.argsort(group + rng.random((windows, slots)), axis=1)
+    values = np.empty_like(sample.values)
+    np.put_along_axis(values, home, np.take_along_axis(sample.values, drawn, axis=1), axis=1)
+    return replace(sample, values=values)
+
+
+def permute_tasks(sample: Handoffs, rng: np.random.Generator) -> Handoffs:
+    """NT: permute task types among CHUNK neighbouring handoffs of one sender.
+
+    Keeps how often each agent hands off, to whom and when, and how often it holds each type; destroys that the receiver
+    depends on the type. Permuting among neighbours in time only keeps what drifts, so a change of the mix of types that
+    coincides with a change of partners is not mistaken for routing by type.
+    """
+    sender = sample.giver[sample.slot]
+    start = np.searchsorted(sender, sender)  # rows are sorted by sender
+    rank = np.arange(len(sender)) - start
+    chunk = start * 1.0 + rank // CHUNK  # unique: a sender has fewer chunks than rows
+    order = np.argsort(chunk + 0.999 * rng.random(len(chunk)))
+    return replace(sample, task=sample.task[order])
+
+
+def choose_any_contact(sample: Handoffs, rng: np.random.Generator) -> Handoffs:
+    """NR: let each handoff go to any of the sender's contacts alike.
+
+    Keeps who hands off how often, what type, and who can reach whom; destroys that anybody is preferred.
+    """
+    first = np.searchsorted(sample.giver, np.arange(sample.n + 1))
+    sender = sample.giver[sample.slot]
+    degree = first[sender + 1] - first[sender]
+    return replace(sample, slot=first[sender] + (rng.random(len(sender)) * degree).astype(np.int64))
+
+
+NULLS: dict[str, Null] = {}
+
+
+def add(null: Null) -> Null:
+    """Register a null model; ValueError when the name is taken."""
+    if null.name in NULLS:
+        raise ValueError(f"null model '{null.name}': the name is taken; choose another.")
+    NULLS[null.name] = null
+    return null
+
+
+add(Null("N0", "who is active, and when", "whom they meet", "contacts are not uniform", Contacts, shuffle_receivers))
+add(
+    Null(
+        "N1",
+        "each agent's links of every weight",
+        "grouping and order",
+        "grouping or order beyond degrees",
+        Links,
+        rewire,
+    )
+)
+add(Null("N2", "who is linked with whom", "the direction of links", "links have a common direction", Links, flip_dyads))
+add(Null("N3", "who meets whom how often", "when they meet", "contacts are timed", Contacts, shuffle_times))
+add(Null("N4", "each window", "persistence from window to window", "it lasts", Frames, permute_between_windows))
+add(
+    Null(
+        "NT",
+        "who hands off, to whom and when, and how often each type",
+        "that the receiver depends on the task type",
+        "handoffs are routed by task type",
+        Handoffs,
+        permute_tasks,
+    )
+)
+add(
+    Null(
+        "NR",
+        "who hands off how often, and who can reach whom",
+        "that any contact is preferred",
+        "handoffs prefer some contacts",
+        Handoffs,
+        choose_any_contact,
+    )
+)

@@ -1,0 +1,116 @@
+"""Monte Carlo tests: sequential surrogate p-values for several candidates at once, and Benjamini-Hochberg q-values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.detectors.nulls import Null
+from sim.detectors.window import Bools, Floats, Ints
+
+LEAST = 19
+
+
+@dataclass(frozen=True)
+class Surrogates:
+    """How many surrogates a test may use.
+
+    Attributes:
+        most: Largest number, 19 to 1999; None lets the engine choose it from the number of tests, before any result.
+        stop: A test ends early once this many surrogates were at least as extreme (Besag & Clifford 1991).
+    """
+
+    most: int | None = None
+    stop: int = 10
+
+    def __post_init__(self) -> None:
+        if self.most is not None and not LEAST <= self.most <= 1999:
+            raise ValueError(f"surrogates: expected 19 to 1999, got {self.most}.")
+        if self.stop < 1:
+            raise ValueError(f"surrogates: expected to stop at 1 or more exceedances, got {self.stop}.")
+
+    def chosen(self, tests: int, *, alpha: float) -> int:
+        """Largest number of surrogates for a ledger of ``tests`` tests: enough for a lone true claim to survive BH."""
+        if self.most is not None:
+            return self.most
+        needed = 2 * max(tests, 1) / alpha
+        return next((r for r in (199, 499, 999) if r >= needed), 1999)
+
+
+@dataclass(frozen=True)
+class Test:
+    """Outcome of one claim on several candidates: arrays of shape (candidates,).
+
+    Attributes:
+        score: Observed statistic.
+        chance: Mean over surrogates.
+        spread: Standard deviation over surrogates.
+        p: Sequential Monte Carlo p-value, ties broken at random; 1 where the null has no freedom.
+        drawn: Surrogates each p rests on.
+        frozen: The null left no other arrangement: every surrogate had the observed value.
+    """
+
+    score: Floats
+    chance: Floats
+    spread: Floats
+    p: Floats
+    drawn: Ints
+    frozen: Bools
+
+
+def compare(
+    sample: Any, statistic: Callable[[Any], Floats], null: Null, *, most: int, stop: int, rng: np.random.Generator
+) -> Test:
+    """Test ``statistic(sample)`` against surrogates of ``null`` one by one until every candidate is decided.
+
+    p = stop / r when the ``stop``-th exceedance comes at surrogate r > 19, else (1 + exceedances) / (1 + drawn) after
+    19 or all of them: exact under the null (Besag & Clifford 1991, Biometrika 78:301). Equal values count by a random
+    tie-breaker, so that p is uniform for discrete statistics too.
+
+    Raises:
+        TypeError: When the sample is not of the type the null takes.
+    """
+    if not isinstance(sample, null.takes):
+        raise TypeError(f"null {null.name} takes {null.takes.__name__}, got {type(sample).__name__}.")
+    score = np.asarray(statistic(sample), dtype=np.float64)
+    mine = rng.random(len(score))
+    above, drawn = np.zeros(len(score), dtype=np.int64), np.zeros(len(score), dtype=np.int64)
+    p, values = np.full(len(score), np.nan), []
+    undecided = np.ones(len(score), dtype=bool)
+    for r in range(1, most + 1):
+        value = np.asarray(statistic(null.draw(sample, rng)), dtype=np.float64)
+        values.append(value)
+        tied = np.isclose(value, score, rtol=1e-9, atol=1e-12)
+        above += undecided & np.where(tied, rng.random(len(score)) > mine, value > score)
+        drawn[undecided] = r
+        enough = undecided & (above >= stop) & (r >= LEAST)
+        p[enough] = above[enough] / r if r > LEAST else (1.0 + above[enough]) / (1.0 + r)
+        undecided &= ~enough
+        if r == LEAST and all(np.allclose(v, score, rtol=1e-9, atol=1e-12) for v in values):
+            break
+        if not undecided.any():
+            break
+    p[undecided] = (1.0 + above[undecided]) / (1.0 + drawn[undecided])
+    seen = np.array(values)
+    frozen = np.asarray(np.isclose(seen, score, rtol=1e-9, atol=1e-12).all(axis=0))
+    return Test(score, seen.mean(axis=0), seen.std(axis=0), np.where(frozen, 1.0, p), drawn, frozen)
+
+
+def q_values(p: Sequence[float], *, tests: int | None = None) -> list[float]:
+    """Benjamini-Hochberg q-values: the smallest false discovery rate at which each test would be accepted.
+
+    Formula: q_(k) = min over j >= k of p_(j) m / j. ``tests`` is m when further tests were planned and not carried out;
+    they count as p = 1. Reference: Benjamini & Hochberg 1995.
+    """
+    if not p:
+        return []
+    values = np.asarray(p, dtype=np.float64)
+    m = max(len(values), tests or 0)
+    rank = np.argsort(values)
+    raw = values[rank] * m / np.arange(1, len(values) + 1)
+    q = np.empty(len(values))
+    q[rank] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
+    return [float(x) for x in q]

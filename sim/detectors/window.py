@@ -1,0 +1,251 @@
+"""A window: the events of one run in one stretch of time, as arrays that detectors read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sim.record.events import CLASSES, KINDS
+from sim.record.log import Log
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+NONE = -1
+
+
+@dataclass(frozen=True)
+class Window:
+    """Events of one run, sorted by time, with agents, items and tasks as small integers.
+
+    Agents are numbered by first appearance in the log, so no result can depend on what an agent is called.
+
+    Attributes:
+        run: Name of the run; empty when the log holds a single unnamed one.
+        agents: Agent ids by number, as they stand in the log; length n.
+        time: Event times, shape (rows,), not decreasing.
+        kind: Index into ``kinds``, shape (rows,).
+        source: Agent numbers, shape (rows,).
+        target: Agent numbers or NONE, shape (rows,).
+        item: Item numbers or NONE, shape (rows,).
+        task: Index into ``tasks`` or NONE, shape (rows,).
+        kinds: Names of kinds.
+        tasks: Task types as they stand in the log.
+        channels: Initial contacts as agent numbers, shape (c, 2), or None when the log has none.
+        labels: One label per agent or None, from the log's agents table.
+    """
+
+    run: str
+    agents: tuple[Any, ...]
+    time: Floats
+    kind: Ints
+    source: Ints
+    target: Ints
+    item: Ints
+    task: Ints
+    kinds: tuple[str, ...]
+    tasks: tuple[Any, ...]
+    channels: Ints | None = None
+    labels: tuple[str | None, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of agents seen in the run."""
+        return len(self.agents)
+
+    @property
+    def rows(self) -> int:
+        """Number of events."""
+        return len(self.time)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Times of the first and last event; (0, 0) without events."""
+        return (float(self.time[0]), float(self.time[-1])) if self.rows else (0.0, 0.0)
+
+    @cached_property
+    def _classes(self) -> dict[str, Bools]:
+        return {c: np.array([c in KINDS.get(k, ()) for k in self.kinds], dtype=bool) for c in CLASSES}
+
+    def of_class(self, kind_class: str) -> Bools:
+        """Rows whose kind declares ``kind_class``, shape (rows,)."""
+        return self._classes[kind_class][self.kind] if self.rows else np.zeros(0, dtype=bool)
+
+    def of_kind(self, *names: str) -> Bools:
+        """Rows of the named kinds, shape (rows,)."""
+        wanted = np.array([k in names for k in self.kinds], dtype=bool)
+        return wanted[self.kind] if self.rows else np.zeros(0, dtype=bool)
+
+    def take(self, rows: Ints | Bools) -> Window:
+        """The same window with only (or repeatedly) the given rows; agent numbers stay."""
+        arrays = ("time", "kind", "source", "target", "item", "task")
+        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+
+    def without(self, agents: Ints) -> Window:
+        """The window without every event in which one of ``agents`` took part."""
+        gone = np.zeros(self.n + 1, dtype=bool)
+        gone[agents] = True
+        return self.take(~(gone[self.source] | gone[self.target]))
+
+    def renumbered(self, numbers: Ints) -> Window:
+        """The window with agent ``a`` called ``numbers[a]``, for the relabelling test."""
+        lookup = np.append(numbers, NONE)
+        order = np.argsort(numbers)
+        return replace(
+            self,
+            agents=tuple(self.agents[a] for a in order),
+            source=lookup[self.source],
+            target=lookup[self.target],
+            channels=None if self.channels is None else lookup[self.channels],
+            labels=tuple(self.labels[a] for a in order) if self.labels else (),
+        )
+
+    def parts(self, count: int, *, of: Bools | None = None) -> list[Window]:
+        """The window cut in ``count`` stretches holding equally many of the rows marked in ``of`` (default all)."""
+        marked = np.ones(self.rows, dtype=bool) if of is None else of
+        if count < 1 or not marked.any():
+            return []
+        rank = np.cumsum(marked) - marked
+        part = np.minimum(rank * count // int(marked.sum()), count - 1)
+        return [self.take(np.flatnonzero(part == k)) for k in range(count)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from a log: its windows run by run, and sentences on rows that could not be used."""
+
+    windows: tuple[Window, ...]
+    notes: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Window]:
+        return iter(self.windows)
+
+
+def read(log: Log) -> Reading:
+    """Return one window per run of ``log``; rows without a time or a source are left out and counted in the notes."""
+    events, notes = _usable(log.events)
+    tasks, task = _coded(events, "task")
+    _, item = _coded(events, "item")
+    kinds, kind = _coded(events, "kind")
+    ids, people = _coded_pair(events)
+    arrays = {
+        "time": events["time"].cast(pl.Float64).to_numpy().astype(np.float64),
+        "kind": kind,
+        "source": people[0],
+        "target": people[1],
+        "item": item,
+        "task": task,
+    }
+    names = {"kinds": tuple(map(str, kinds)), "tasks": tasks}
+    runs = events["run"].cast(pl.String).fill_null("") if "run" in events.columns else None
+    windows = []
+    for name, first, last in _stretches(runs, events.height):
+        rows = {k: v[first:last] for k, v in arrays.items()}
+        windows.append(_window(name, rows, ids=ids, names=names, log=log))
+    return Reading(tuple(windows), tuple(notes))
+
+
+def _usable(events: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Rows with a finite time and a source, sorted by run (in order of appearance), time and seq."""
+    time = pl.col("time").cast(pl.Float64, strict=False)
+    good = events.filter(time.is_not_null() & time.is_finite() & pl.col("source").is_not_null())
+    lost = events.height - good.height
+    notes = [f"{lost:,} of {events.height:,} events have no usable time or no source and are left out."] if lost else []
+    keys = [k for k in ("time", "seq") if k in good.columns]
+    if "run" in good.columns:
+        first = pl.col("run").cast(pl.String).fill_null("")
+        order = good.select(first.alias("run")).unique(maintain_order=True).with_row_index("_run")
+        good = good.with_columns(first.alias("run")).join(order, on="run", how="left", maintain_order="left")
+        return good.sort("_run", *keys, maintain_order=True).drop("_run"), notes
+    return good.sort(*keys, maintain_order=True), notes
+
+
+def _coded(events: pl.DataFrame, column: str) -> tuple[tuple[Any, ...], Ints]:
+    """Distinct values of a column in order of appearance, and each row's index into them (NONE for null)."""
+    if column not in events.columns or events.height == 0:
+        return (), np.full(events.height, NONE, dtype=np.int64)
+    values = events[column]
+    if values.dtype in (pl.Categorical, pl.Enum):
+        values = values.cast(pl.String)
+    return _codes(values)
+
+
+def _codes(values: pl.Series) -> tuple[tuple[Any, ...], Ints]:
+    known = values.drop_nulls().unique(maintain_order=True)
+    table = pl.DataFrame({"value": known, "code": np.arange(len(known), dtype=np.int64)})
+    coded = values.to_frame("value").join(table, on="value", how="left", maintain_order="left", nulls_equal=False)
+    return tuple(known.to_list()), coded["code"].fill_null(NONE).to_numpy().astype(np.int64)
+
+
+def _coded_pair(events: pl.DataFrame) -> tuple[tuple[Any, ...], tuple[Ints, Ints]]:
+    """Agent ids and the codes of source and target over one common list."""
+    source = events["source"]
+    target = events["target"] if "target" in events.columns else pl.Series("target", [None] * events.height)
+    if target.dtype == pl.Null:
+        target = target.cast(source.dtype)
+    if source.dtype != target.dtype or source.dtype in (pl.Categorical, pl.Enum):
+        source, target = source.cast(pl.String), target.cast(pl.String)
+    known, codes = _codes(pl.concat([source.alias("agent"), target.alias("agent")]))
+    return known, (codes[: events.height], codes[events.height :])
+
+
+def _stretches(runs: pl.Series | None, height: int) -> list[tuple[str, int, int]]:
+    if runs is None or height == 0:
+        return [("", 0, height)]
+    lengths = runs.rle()
+    names = lengths.struct.field("value").to_list()
+    ends = np.cumsum(lengths.struct.field("len").to_numpy())
+    return [(str(n), int(e - k), int(e)) for n, e, k in zip(names, ends, np.diff(ends, prepend=0), strict=True)]
+
+
+def _window(
+    run: str, rows: dict[str, Any], *, ids: tuple[Any, ...], names: dict[str, tuple[Any, ...]], log: Log
+) -> Window:
+    """One run's window with agents renumbered by first appearance (giver before receiver within an event)."""
+    seen = np.column_stack([rows["source"], rows["target"]]).ravel()
+    present, first = np.unique(seen, return_index=True)
+    first, present = first[present >= 0], present[present >= 0]
+    present = present[np.argsort(first)]
+    lookup = np.full(len(ids) + 1, NONE, dtype=np.int64)
+    lookup[present] = np.arange(len(present))
+    rows = {**rows, "source": lookup[rows["source"]], "target": lookup[rows["target"]]}
+    agents = tuple(ids[p] for p in present)
+    return Window(
+        run,
+        agents,
+        **rows,
+        **names,
+        channels=_channels(log, run, agents),
+        labels=_labels(log, run, agents),
+    )
+
+
+def _of_run(table: pl.DataFrame, run: str) -> pl.DataFrame:
+    return table.filter(pl.col("run").cast(pl.String) == run) if run and "run" in table.columns else table
+
+
+def _channels(log: Log, run: str, agents: tuple[Any, ...]) -> Ints | None:
+    """Initial contacts among the agents that appear in the log; None when the log states none."""
+    if log.contacts is None or not {"source", "target"} <= set(log.contacts.columns):
+        return None
+    table = _of_run(log.contacts, run)
+    number = {str(a): k for k, a in enumerate(agents)}
+    ends = [[number.get(str(a), NONE) for a in table[c].to_list()] for c in ("source", "target")]
+    pairs = np.array(ends, dtype=np.int64).T.reshape(-1, 2)
+    kept = pairs[(pairs >= 0).all(axis=1) & (pairs[:, 0] != pairs[:, 1])]
+    return np.unique(kept, axis=0) if len(kept) else None
+
+
+def _labels(log: Log, run: str, agents: tuple[Any, ...]) -> tuple[str | None, ...]:
+    if log.agents is None or not {"id", "label"} <= set(log.agents.columns):
+        return ()
+    table = _of_run(log.agents, run)
+    label = {str(i): v for i, v in zip(table["id"].to_list(), table["label"].to_list(), strict=True)}
+    found = [label.get(str(a)) for a in agents]
+    return tuple(None if v is None else str(v) for v in found)
