@@ -154,12 +154,12 @@ def _straight(a: Placed, b: Placed, axis: int, lane: int) -> Curve:
 def _loop(node: Placed, axis: int, lane: int) -> Curve:
     """A loop on the low side of the cross axis, off the middle, where straight lines between neighbours pass."""
     middle = -0.52 * node.half[0]
-    spread = min(12.0, 0.22 * node.half[0])
+    spread = min(15.0, 0.22 * node.half[0])
     ends = []
     for at in (middle - spread, middle + spread):
         ends.append((node.middle[0] + at, node.middle[1] + edge_of(node.outline, axis=1 - axis, at=at, sign=-1)))
-    top = min(ends[0][1], ends[1][1]) - 34 - 16 * lane
-    return Curve(ends[0], (((ends[0][0] - 10, top), (ends[1][0] + 10, top), ends[1]),))
+    top = min(ends[0][1], ends[1][1]) - 44 - 18 * lane
+    return Curve(ends[0], (((ends[0][0] - 14, top), (ends[1][0] + 14, top), ends[1]),))
 
 
 def shortened(curve: Curve, by: float) -> tuple[Curve, Point, Point]:

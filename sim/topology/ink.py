@@ -131,7 +131,7 @@ def outline(shape: str, w: float, h: float) -> list[Point]:
     if shape == "ellipse":
         turn = [2 * pi * i / 48 for i in range(48)]
         return [(a * cos(t), b * sin(t)) for t in turn]
-    radius = {"stadium": b, "pill": b, "rounded": min(14.0, 0.6 * b)}.get(shape, 3.0)
+    radius = {"stadium": min(b, 30.0), "pill": min(b, 30.0), "rounded": min(14.0, 0.6 * b)}.get(shape, 3.0)
     return _rounded(a, b, min(radius, a, b))
 
 

@@ -33,7 +33,7 @@ DASHES = {"rework": "7 4", "veto": "2 3", "info": "1 5", "delegate_return": "10 
 _HEIGHT, _MIN_WIDTH, _MAX_WIDTH = 58.0, 92.0, 180.0
 _LABEL, _SMALL, _BOLD = 14.0, 12.0, 1.1
 # Free space between roles: along the flow, where labels stand, and across it.
-_GAP_RIGHT, _GAP_DOWN = (104.0, 46.0), (62.0, 56.0)
+_GAP_RIGHT, _GAP_DOWN, _MAX_GAP = (104.0, 46.0), (62.0, 56.0), 190.0
 # More layers than this do not fit the width of a page; the flow then runs downwards.
 _MAX_ACROSS = 6
 # Arrows that can be read in one picture: so many for each role, and some.
@@ -56,7 +56,9 @@ class _Scene:
         """A layout position as (main, cross)."""
         w = max(size[0] for size in self.sizes.values())
         along, across = (w, _HEIGHT) if self.axis == 0 else (_HEIGHT, w)
-        gap = _GAP_RIGHT if self.axis == 0 else _GAP_DOWN
+        widest = max((text_width(_words(e), _SMALL) for e in self.shown), default=0.0)
+        # Beside the label of a short arrow its two ends must show.
+        gap = (min(max(_GAP_RIGHT[0], widest + 58), _MAX_GAP), _GAP_RIGHT[1]) if self.axis == 0 else _GAP_DOWN
         return at[0] * (self.layout.layers - 1) * (along + gap[0]), at[1] * self.layout.height * (across + gap[1])
 
     def middle(self, role: str) -> Point:
@@ -96,12 +98,13 @@ def draw_roles(
     scene = _scene(topology, previous, _threshold(topology) if hide_below is None else hide_below)
     ways = _ways(scene)
     arrows, labels, boxes = _arrows(scene, ways, colours)
+    behind = [_behind(r, scene, colours) for r in topology.roles if r.multiplicity > 1]
     nodes = [_node(r, scene, colours) for r in topology.roles]
     points = [p for way in ways.values() for p in way.samples()]
     low, high = _extent([*boxes, *((x, y, x, y) for x, y in points)])
     legend, high = _legend(scene, low=low, high=high, colours=colours)
     return document(
-        [*arrows, *nodes, *labels, *legend],
+        [*behind, *arrows, *nodes, *labels, *legend],
         low=(low[0] - 14, low[1] - 14),
         high=(high[0] + 14, high[1] + 14),
         title=title or topology.name or "topology",
@@ -277,24 +280,28 @@ def _node(role: Role, scene: _Scene, colours: Colours) -> str:
         ground = f'fill="{colours.page}" style="fill:var(--swarm-bg,{colours.page})"'
         shape = f'<path d="{path}" {ground} stroke="currentColor" stroke-opacity="0.6" stroke-dasharray="2 4"/>'
     else:
-        shape = _shape(role.function, (x, y), (width, height), colours=colours, several=role.multiplicity > 1)
+        shape = _shape(role.function, (x, y), (width, height), colours=colours)
     return (
         f'<g data-role="{role.id}"><title>{xml(role.text if is_boundary else told)}</title>{shape}'
         f'<g text-anchor="middle" fill="currentColor">{text}</g></g>'
     )
 
 
-def _shape(function: Function, middle: Point, size: Point, *, colours: Colours, several: bool) -> str:
+def _behind(role: Role, scene: _Scene, colours: Colours) -> str:
+    """A second outline behind a role: it says "several" before the number is read."""
+    (x, y), (width, height) = scene.middle(role.id), scene.sizes[role.id]
+    path = polygon(outline(scene.shape(role), width, height), at=(x + 4, y - 4))
+    ground = f'fill="{colours.page}" style="fill:var(--swarm-bg,{colours.page})"'
+    colour = COLOUR_OF[role.function]
+    return f'<path d="{path}" {ground} stroke="{colour}" stroke-opacity="0.5" stroke-width="1.5"/>'
+
+
+def _shape(function: Function, middle: Point, size: Point, *, colours: Colours) -> str:
     colour, shape = COLOUR_OF[function], SHAPE_OF[function]
     (x, y), (width, height) = middle, size
     ground = f'fill="{colours.page}" style="fill:var(--swarm-bg,{colours.page})"'
-    made = ""
-    if several:
-        # A second outline behind says "several" before the number is read.
-        behind = polygon(outline(shape, width, height), at=(x + 4, y - 4))
-        made = f'<path d="{behind}" {ground} stroke="{colour}" stroke-opacity="0.5" stroke-width="1.5"/>'
     path = polygon(outline(shape, width, height), at=middle)
-    made += f'<path d="{path}" {ground}/>'
+    made = f'<path d="{path}" {ground}/>'
     made += f'<path d="{path}" fill="{colour}" fill-opacity="0.15" stroke="{colour}" stroke-width="2"/>'
     if shape == "barred":
         inset = min(7.0, width / 8)
@@ -310,7 +317,7 @@ def _legend(scene: _Scene, *, low: Point, high: Point, colours: Colours) -> tupl
     entries: list[tuple[str, str]] = []
     used = {r.function for r in scene.topology.roles if r.id not in scene.outside}
     for function in (f for f in FUNCTIONS if f in used):
-        swatch = _shape(function, (15, -4), (30, 18), colours=colours, several=False)
+        swatch = _shape(function, (15, -4), (30, 18), colours=colours)
         entries.append((swatch, function.replace("_", " ")))
     kinds = {e.kind for e in scene.shown}
     for kind in (k for k in EDGE_KINDS if k in kinds and k in DASHES):
@@ -344,5 +351,5 @@ def _footnote(scene: _Scene) -> str:
     hidden = len(scene.topology.edges) - len(scene.shown)
     if hidden:
         verb = "arrow is" if hidden == 1 else "arrows are"
-        made.append(f"{hidden} {verb} below {scene.hidden_below:.0%} and not drawn.")
+        made.append(f"{hidden} {verb} below {100 * scene.hidden_below:g} % and not drawn.")
     return " ".join(made)
