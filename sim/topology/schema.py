@@ -10,7 +10,7 @@ from math import fsum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 SCHEMA_VERSION = 1
 SPLIT_TOLERANCE = 1e-9
@@ -27,6 +27,18 @@ DONE_LABEL = "done"
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 EdgeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=200)]
+
+
+def _writable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"expected a text, got a lone surrogate at character {error.start}") from None
+    return text
+
+
+# Free text; a lone surrogate (half of a broken UTF-16 pair) fits in no file.
+Text = Annotated[str, AfterValidator(_writable)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
 
@@ -44,7 +56,7 @@ class ServiceTime(_Part):
     """Time a role spends on one item: mean in seconds (or model time) and the name of its distribution."""
 
     mean_s: Amount
-    dist: str = "exponential"
+    dist: Text = "exponential"
 
 
 class RoleCost(_Part):
@@ -64,11 +76,11 @@ class Role(_Part):
     """
 
     id: Slug
-    label: str = ""
+    label: Text = ""
     function: Function = "other"
     multiplicity: Annotated[int, Field(ge=1)] = 1
-    prompt: str | None = None
-    tools: tuple[str, ...] = ()
+    prompt: Text | None = None
+    tools: tuple[Text, ...] = ()
     capacity: Annotated[int, Field(ge=1)] | None = None
     service_time: ServiceTime | None = None
     cost: RoleCost | None = None
@@ -101,7 +113,7 @@ class Edge(_Part):
     count: Annotated[int, Field(ge=0)] | None = None
     ci_low: Share | None = None
     ci_high: Share | None = None
-    condition: str | None = None
+    condition: Text | None = None
     carries: Literal["full", "summary", "artifact", "reference"] | None = None
     retention: Share | None = None
     delay_s: Amount | None = None
@@ -118,7 +130,7 @@ class Group(_Part):
     """A team or circle: its member roles, and the group that it is a part of."""
 
     id: Slug
-    label: str = ""
+    label: Text = ""
     members: tuple[Slug, ...] = ()
     parent: Slug | None = None
 
@@ -130,19 +142,19 @@ class Provenance(_Part):
     bootstrap interval.
     """
 
-    scenario: str | None = None
+    scenario: Text | None = None
     seed: int | None = None
-    parameter_hash: str | None = None
-    run_hash: str | None = None
-    detector: str | None = None
-    detector_version: str | None = None
+    parameter_hash: Text | None = None
+    run_hash: Text | None = None
+    detector: Text | None = None
+    detector_version: Text | None = None
     window: tuple[float, float] | None = None
     support: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
     stability: tuple[float, float] | None = None
     evidence: Literal["simulated", "otel", "ocel", "log"] | None = None
-    evidence_counts: dict[str, int] = Field(default_factory=dict)
+    evidence_counts: dict[Text, int] = Field(default_factory=dict)
     p_value: Share | None = None
-    null: str | None = None
+    null: Text | None = None
 
 
 class Topology(_Part):
@@ -154,16 +166,16 @@ class Topology(_Part):
     """
 
     schema_version: Literal[1] = 1
-    name: str
-    kind: str = "discovered"
+    name: Text
+    kind: Text = "discovered"
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     edges: tuple[Edge, ...] = ()
     entry: Slug
     exits: Annotated[tuple[Slug, ...], Field(min_length=1)]
     groups: tuple[Group, ...] = ()
     provenance: Provenance = Field(default_factory=Provenance)
-    metrics: dict[str, float] = Field(default_factory=dict)
-    notes: str = ""
+    metrics: dict[Text, float] = Field(default_factory=dict)
+    notes: Text = ""
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
