@@ -1,0 +1,121 @@
+"""The loops: one for each update semantics, resumable at any step; where they stop never changes what happens.
+
+Every loop has the same face: ``advance(world, minds, rule, log, until, budget) -> reason``. Scenario physics bind the
+names imported here from nowhere: see ``happen``, ``tell``, ``turn``, ``settle``.
+"""
+
+# ruff: noqa: ARG001
+from __future__ import annotations
+
+from typing import Any
+
+from sim.world.buffer import MARGIN, ROWS
+from sim.world.books import BROKEN, NOW, PENDING, PHASE, PLACE, ROUND
+from sim.world.clock import take_first
+from sim.world.contract import UnboundError, apply, choose, sense
+from sim.world.view import Draws
+
+# Why a kernel gave back control.
+TIME, BUFFER, CAPACITY, SLICE, OVERFLOW = 0, 1, 2, 3, 4
+
+
+
+def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: float) -> None:
+    """Event time: the pending moment of ``subject`` has come."""
+    raise UnboundError("happen is bound by the scenario")
+
+
+def tell(world: Any, minds: Any, rule: Any, log: Any) -> None:
+    """Event time: one consequence of the present moment that is still to be told (an outcome, one hop back)."""
+    raise UnboundError("tell is bound by the scenario")
+
+
+def waiting(world: Any) -> bool:
+    """Event time: True while consequences of the present moment are still to be told."""
+    raise UnboundError("waiting is bound by the scenario")
+
+
+def short(world: Any) -> bool:
+    """True when a pool has too little room for one more step."""
+    raise UnboundError("short is bound by the scenario")
+
+
+def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
+    """Sequential random: elementary update ``number``, counted from 0."""
+    raise UnboundError("turn is bound by the scenario")
+
+
+def settle(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float) -> None:
+    """Synchronous: what happens to every agent between the choices of a round and their consequences."""
+    raise UnboundError("settle is bound by the scenario")
+
+
+def advance_events(world: Any, minds: Any, rule: Any, log: Any, until: float, budget: int) -> int:
+    """Event time: take pending moments in order up to and including ``until``, at most ``budget`` of them."""
+    for _ in range(budget):
+        if log.count[ROWS] + MARGIN > log.rows.shape[0]:
+            return BUFFER
+        if short(world):
+            return CAPACITY
+        if waiting(world):
+            tell(world, minds, rule, log)
+            continue
+        if world.count[PENDING] == 0 or world.clock[0].time > until:
+            world.sums[NOW] = until
+            return TIME
+        subject = take_first(world)
+        happen(world, minds, rule, log, subject, world.sums[NOW])
+    return SLICE
+
+
+def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, budget: int) -> int:
+    """Sequential random: update ``number`` happens at time (number + 1) / N; a sweep of N updates takes time 1."""
+    agents = world.agents.shape[0]
+    for _ in range(budget):
+        if log.count[ROWS] + MARGIN > log.rows.shape[0]:
+            return BUFFER
+        if world.count[BROKEN] != 0:
+            return OVERFLOW
+        number = world.count[ROUND]
+        time = (number + 1) / agents
+        if time > until:
+            return TIME
+        turn(world, minds, rule, log, number, time)
+        world.count[ROUND] = number + 1
+    return SLICE
+
+
+def advance_rounds(world: Any, minds: Any, rule: Any, log: Any, until: float, budget: int) -> int:
+    """Synchronous: in each round all choose on the state at its start, then all settle, then all choices apply.
+
+    Agents are taken in the order of their keys. Round r ends at time r + 1.
+    """
+    agents = world.agents.shape[0]
+    for _ in range(budget):
+        if log.count[ROWS] + MARGIN > log.rows.shape[0]:
+            return BUFFER
+        if world.count[BROKEN] != 0:
+            return OVERFLOW
+        time = world.count[ROUND] + 1.0
+        if time > until:
+            return TIME
+        agent = world.agents[world.count[PLACE]].order
+        if world.count[PHASE] == 0:
+            if world.agents[agent].muted == 0:
+                draws = Draws(world.agents[agent].stream, world.agents[agent].decisions)
+                option, amount = choose(sense(world, agent), minds[agent], draws, rule[0])
+                world.agents[agent].decisions += 1
+                world.agents[agent].option = option
+                world.agents[agent].amount = amount
+        elif world.count[PHASE] == 1:
+            settle(world, minds, rule, log, agent, time)
+        elif world.agents[agent].muted == 0:
+            apply(world, minds, rule, log, agent, world.agents[agent].option, world.agents[agent].amount, time)
+        world.count[PLACE] += 1
+        if world.count[PLACE] == agents:
+            world.count[PLACE] = 0
+            world.count[PHASE] += 1
+            if world.count[PHASE] == 3:
+                world.count[PHASE] = 0
+                world.count[ROUND] += 1
+    return SLICE

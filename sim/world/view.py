@@ -1,0 +1,54 @@
+"""What a rule may see: the option codes and the keyed draws it can ask for; the view itself is a value made by a scenario.
+
+A rule is two plain scalar functions. It gets a view (a named tuple of numbers and short arrays), its own state (rows of
+its own columns), its own parameters and its own draws, and nothing else; this module is all it may import of the world.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sim.world.draws import below, unit
+
+# An option is a verb and, for verbs that name a neighbour, a slot: option = verb + VERBS * slot.
+VERBS = 8
+DO, HAND, REVIEW, REJECT, ESCALATE, DROP, HOLD = 0, 1, 2, 3, 4, 5, 6
+VERB_WORDS = (
+    "do the work yourself",
+    "hand it to neighbour {slot}",
+    "do the work and ask neighbour {slot} to review it",
+    "give it back to the sender",
+    "escalate it to neighbour {slot}",
+    "drop it",
+    "keep it here until its missing parts arrive",
+)
+
+# Who learns from an outcome: the one who acted, the one acted with, somebody who saw it.
+ACTOR, PARTNER, BYSTANDER = 0, 1, 2
+
+
+class Draws(NamedTuple):
+    """The draws of one decision: the agent's stream and its decision count."""
+
+    stream: Any
+    count: Any
+
+
+# Stages of an item as its holder sees it: to be worked on; worked and unchecked; a finished part; a split whole.
+OPEN, DRAFT, PART, WHOLE = 0, 1, 2, 3
+
+
+def uniform(draws: Any, purpose: int) -> float:
+    """A uniform number in [0, 1); one for each purpose within a decision."""
+    return unit(draws.stream, draws.count, purpose)
+
+
+def pick_below(draws: Any, purpose: int, n: int) -> int:
+    """A uniform whole number in 0..n-1."""
+    return below(draws.stream, draws.count, purpose, n)
+
+
+
+def option_of(verb: int, slot: int) -> int:
+    """The option code of ``verb`` towards neighbour ``slot`` (0 for verbs without a neighbour)."""
+    return verb + VERBS * slot
