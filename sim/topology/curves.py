@@ -153,8 +153,8 @@ def _straight(a: Placed, b: Placed, axis: int, lane: int) -> Curve:
 
 def _loop(node: Placed, axis: int, lane: int) -> Curve:
     """A loop on the low side of the cross axis, off the middle, where straight lines between neighbours pass."""
-    middle = -0.52 * node.half[0]
-    spread = min(15.0, 0.22 * node.half[0])
+    middle = -0.72 * node.half[0]
+    spread = min(12.0, 0.2 * node.half[0])
     ends = []
     for at in (middle - spread, middle + spread):
         ends.append((node.middle[0] + at, node.middle[1] + edge_of(node.outline, axis=1 - axis, at=at, sign=-1)))

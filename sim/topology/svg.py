@@ -34,6 +34,8 @@ _HEIGHT, _MIN_WIDTH, _MAX_WIDTH = 58.0, 92.0, 180.0
 _LABEL, _SMALL, _BOLD = 14.0, 12.0, 1.1
 # Free space between roles: along the flow, where labels stand, and across it.
 _GAP_RIGHT, _GAP_DOWN, _MAX_GAP = (104.0, 46.0), (62.0, 56.0), 190.0
+# Room for the loop of a role to itself, on both sides.
+_LOOP = 44.0
 # More layers than this do not fit the width of a page; the flow then runs downwards.
 _MAX_ACROSS = 6
 # Arrows that can be read in one picture: so many for each role, and some.
@@ -134,15 +136,14 @@ def _scene(topology: Topology, previous: Mapping[str, Point] | None, hide_below:
     axis = 0 if max(layer.values()) < _MAX_ACROSS else 1
     width = _node_width(topology)
     ends = _ends(topology, shown, layer)
-    sizes, room = {}, {}
-    for role in topology.roles:
-        side = min(14.0 + 12.0 * ends[role.id], 320.0)
-        w, h = (width, max(_HEIGHT, side)) if axis == 0 else (max(width, side), _HEIGHT)
-        sizes[role.id] = (w, h)
-        room[role.id] = (h + _GAP_RIGHT[1]) / (_HEIGHT + _GAP_RIGHT[1]) if axis == 0 else 1.0
-    if axis == 1:
-        widest = max(w for w, _ in sizes.values())
-        room = {r: (w + _GAP_DOWN[1]) / (widest + _GAP_DOWN[1]) for r, (w, _) in sizes.items()}
+    sizes: dict[str, Point] = {}
+    for role in topology.role_ids():
+        side = min(14.0 + 17.0 * ends[role], 320.0)
+        sizes[role] = (width, max(_HEIGHT, side)) if axis == 0 else (max(width, side), _HEIGHT)
+    widest = max(w for w, _ in sizes.values())
+    unit, gap = (_HEIGHT, _GAP_RIGHT[1]) if axis == 0 else (widest, _GAP_DOWN[1])
+    loops = {e.source for e in shown if e.source == e.target}
+    room = {r: (size[1 - axis] + gap + _LOOP * (r in loops)) / (unit + gap) for r, size in sizes.items()}
     layout = layered(topology, previous=previous, drawn=shown, room=room)
     return _Scene(topology, shown, hide_below, layout, sizes, axis, boundary_roles(topology))
 
