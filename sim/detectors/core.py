@@ -95,8 +95,29 @@ class Minimum:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Several runs with agents of the same names, one vector per run, for a claim that holds run after run.
+
+    Attributes:
+        kind: Kind of structure claimed.
+        claim: The claim, as in the ledger.
+        names: Agent ids, shape (agents,).
+        values: Shape (runs, agents); the claim is that the same agent has the largest mean.
+        unit: Unit of the values.
+        says: ``(agent, its mean) -> words``.
+    """
+
+    kind: str
+    claim: str
+    names: tuple[Any, ...]
+    values: Floats
+    unit: str
+    says: Callable[[Any, float], str]
+
+
+@dataclass(frozen=True)
 class Detector:
-    """A detector as data: it proposes, measures and describes; the engine tests, corrects, tracks and grants levels.
+    """A detector as data: it proposes, measures and describes; the engine tests, corrects and grants levels.
 
     Attributes:
         name: Registered name.
@@ -107,14 +128,15 @@ class Detector:
         refuses: ``window -> reason`` why the question does not arise in this window, or an empty string.
         propose: ``(window, note) -> candidates``; ``note`` takes a sentence on whatever was left out (a cap).
         claims: What can be claimed, each with its null.
+        refine: ``(window, candidate) -> candidate`` for work worth doing only once a claim was beaten.
         concludes: ``(candidate, beaten claims) -> (kind, claims it rests on)`` or None: which structure follows.
-        frames: ``(parts of the window, candidate, whole window) -> (values, group, nominal)`` of ``nulls.Frames``, for the
-            claim that it lasts.
+        frames: ``(parts, candidate, whole window) -> (values, group, nominal)`` of ``nulls.Frames``: does it last?
         retained: ``(candidate, damaged window) -> share`` of the structure left, 0 to 1, for robustness.
         portrait: ``(window, candidate, kind) -> Portrait``.
         words: ``(candidate, kind, portrait) -> Words``.
         standing: ``(window, candidate) -> reason`` why it stood before the first event, or an empty string.
         removals: Ways of removing members that a robust structure must survive.
+        pooled: ``runs with the same agents -> Pool``, for a claim about all of them together, run by run.
         unit: What a bootstrap redraws: ``event`` or ``item``.
     """
 
@@ -132,6 +154,8 @@ class Detector:
     words: Callable[[Candidate, str, Portrait], Words]
     standing: Callable[[Window, Candidate], str]
     refuses: Callable[[Window], str] = lambda _window: ""
+    refine: Callable[[Window, Candidate], Candidate] = lambda _window, candidate: candidate
+    pooled: Callable[[Sequence[Window]], Pool] | None = None
     removals: tuple[str, ...] = ("top", "random")
     unit: str = "event"
 

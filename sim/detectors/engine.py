@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from zlib import crc32
 
 import numpy as np
 
-from sim.detectors import facts, replication
+from sim.detectors import facts, pooling, replication
 from sim.detectors.core import Candidate, Claim, Detector
 from sim.detectors.core import detectors as registry
 from sim.detectors.findings import Finding, structure
@@ -109,14 +110,17 @@ def detect(
     for done, plan in enumerate(plans):
         say(done, len(plans), f"testing {plan.detector.name} {plan.window.run}".strip())
         found += _examine(plan, settings)
-    found = _correct(found)
+    together = pooling.tests(reading.windows, chosen, log, most=settings.most, alpha=alpha, rng=settings.rng)
+    found, pooled_rows = _correct(found, [outcome.row for outcome in together])
+    pooled = pooling.structures(together, pooled_rows, alpha=alpha)
     made = _structures(found, log, settings, say)
+    made += pooled
     made = replication.within(made, log, runs=len(reading.windows))
     if reference:
         again = partial(detect, windows=windows, detectors=detectors, nulls=nulls, alpha=alpha, seed=seed)
         made = replication.across(made, [again(other).structures for other in reference])
     say(len(plans), len(plans), "done")
-    ledger = [row for finding in found for row in finding.rows] + refused + facts.broken(registry)
+    ledger = [row for finding in found for row in finding.rows] + pooled_rows + refused + facts.broken(registry)
     return Report(
         structures=tuple(_ordered(made)),
         ledger=tuple(ledger),
@@ -216,6 +220,8 @@ def _finding(plan: Plan, candidate: Candidate, tests: dict[str, Tested], setting
     rows = [_row(plan, candidate, tested, settings) for tested in tests.values()]
     beaten = frozenset(r.claim_tested for r in rows if r.p is not None and r.p <= settings.alpha)
     outcome = plan.detector.concludes(candidate, beaten)
+    candidate = plan.detector.refine(plan.window, candidate) if outcome else candidate
+    outcome = None if candidate.dismissed else outcome
     lasting, frames = _lasting(plan, candidate, settings) if outcome else (None, None)
     if lasting is None:
         lasting = _untested(plan, candidate, "not tested", "no claim before it was beaten")
@@ -304,26 +310,29 @@ def _fitting(events: int, per_window: int) -> tuple[int, ...] | None:
     return next((grid for grid in GRIDS if events // grid[-1] >= per_window), None)
 
 
-def _correct(found: Sequence[Finding]) -> list[Finding]:
+def _correct(found: Sequence[Finding], pooled: Sequence[Row]) -> tuple[list[Finding], list[Row]]:
     """Give every tested row its q-value over the whole ledger; planned tests not carried out count as p = 1."""
-    rows = [row for finding in found for row in (*finding.claims, finding.lasting)]
+    rows = [row for finding in found for row in finding.rows] + list(pooled)
     tested = [row.p for row in rows if row.p is not None]
     q = iter(q_values(tested, tests=len(rows)))
     corrected = iter([row if row.p is None else replace(row, q=next(q)) for row in rows])
-    return [
+    findings = [
         replace(finding, claims=tuple(next(corrected) for _ in finding.claims), lasting=next(corrected))
         for finding in found
     ]
+    return findings, list(corrected)
 
 
 def _structures(found: Sequence[Finding], log: Log, settings: Settings, say: Progress) -> list[Structure]:
     made: list[Structure] = []
+    alone = len({f.window.run for f in found}) == 1
     reached = [f for f in found if f.outcome is not None]
     for k, finding in enumerate(reached):
         say(k, len(reached), f"describing {finding.candidate.about or finding.detector.name}")
         rng = settings.rng(finding.detector.name, finding.window.run, finding.candidate.about, "describe")
         one = structure(finding, log, alpha=settings.alpha, most=settings.most, rng=rng, number=len(made) + 1)
-        if one is not None:
+        # Among many runs some are beaten by luck; what did not survive correction then stays in the ledger only.
+        if alone or one.level != "observed":
             made.append(one)
     return made
 

@@ -47,12 +47,9 @@ class Finding:
 
 def structure(
     finding: Finding, log: Log, *, alpha: float, most: int, rng: np.random.Generator, number: int
-) -> Structure | None:
-    """The structure that a finding supports after correction, or None when nothing is left of it."""
-    settled = _settle(finding, alpha=alpha, most=most)
-    if settled is None:
-        return None
-    kind, rests, level = settled
+) -> Structure:
+    """The structure that a finding with an outcome supports after correction."""
+    kind, rests, level = _settle(finding, alpha=alpha, most=most)
     lived = life(finding.frames, rng=rng) if finding.frames is not None else None
     stretch, span = _stretch(finding, lived)
     portrait = finding.detector.portrait(stretch, finding.candidate, kind)
@@ -103,7 +100,7 @@ def structure(
     return _worded(made, words)
 
 
-def _settle(finding: Finding, *, alpha: float, most: int) -> tuple[str, tuple[str, ...], str] | None:
+def _settle(finding: Finding, *, alpha: float, most: int) -> tuple[str, tuple[str, ...], str]:
     """Kind, the claims it rests on and the level up to *stable*, from corrected rows."""
     assert finding.outcome is not None
     kept = frozenset(r.claim_tested for r in finding.claims if r.q is not None and r.q <= alpha)

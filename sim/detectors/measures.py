@@ -143,7 +143,7 @@ def routing_information(counts: Floats, giver: Ints, n: int) -> Floats:
     Definition: mean divergence of the receivers used for type s from the receivers the same sender uses for all types.
     Formula: I_s = (1/n_s) sum_ij n_sij log2(n_sij n_i / (n_si n_ij)), n_sij = handoffs of type s from i to j. Range:
     [0, log2(receivers)]. Low: receivers do not depend on the type; high: each type has its own way. Chance level: about
-    (receivers - 1) / (2 ln 2 handoffs per sender and type), so the mean under NT is subtracted before reading. Null: NT.
+    (receivers - 1) / (2 ln 2 handoffs per sender and type), so read it against its mean under NT. Null: NT.
     Reference: conditional mutual information, Cover & Thomas 2006, ch. 2; bias as in Miller & Madow 1955.
 
     Args:

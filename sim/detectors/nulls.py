@@ -103,8 +103,8 @@ def _swap(ends: Ints, colour: Ints, place: Ints, draws: Ints) -> None:
     """Swap targets of links in place; ``place[a, b]`` is 1 + the link from a to b, ``draws`` (proposals, 3) random.
 
     A proposal takes links a-b and c-d of one colour and looks at a-d and c-b, which must both be absent or both have
-    one other colour; the two colours then change places. Every agent keeps its number of links of every colour. The move is
-    its own inverse and proposed as often, so all arrangements with these numbers are equally likely (Rao et al. 1996).
+    one other colour; the two colours then change places. Every agent keeps its number of links of every colour. A move
+    is its own inverse and proposed as often, so all arrangements with these numbers are equally likely.
     """
     for k in range(len(draws)):
         e, f = draws[k, 0], draws[k, 1]

@@ -15,7 +15,7 @@ def within(structures: Sequence[Structure], log: Log, *, runs: int) -> list[Stru
     """Promote robust structures that recur in the log's runs of one setting.
 
     The unit is the run. Only ``Log.meta["settings"]`` (run -> setting) says which runs share a setting; without it
-    every run stands alone, since runs of one table may differ in anything. Recurring means: another discovered structure of
+    every run stands alone, since runs of one table may differ in anything. Recurring means: a discovered structure of
     the same kind, about the same thing, in more than half of the setting's runs and at least LEAST_RUNS.
     """
     settings = log.meta.get("settings")

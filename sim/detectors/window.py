@@ -220,7 +220,8 @@ def _window(
         run,
         agents,
         **rows,
-        **names,
+        kinds=names["kinds"],
+        tasks=names["tasks"],
         channels=_channels(log, run, agents),
         labels=_labels(log, run, agents),
     )

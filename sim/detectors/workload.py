@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
+from sim.detectors.core import Candidate, Claim, Detector, Minimum, Pool, Portrait, Words, detectors
 from sim.detectors.nulls import Frames
 from sim.detectors.window import Bools, Floats, Ints, Window
 
 BINS = 24
 LEAST_STRETCHES = 5
 TIMES_EQUAL = 1.25  # the busiest share over an equal share below which nobody would speak of a hub
+ALWAYS = "the agent of the same name does most of the work, run after run"
 CONCENTRATED = "the same agent does most of the work, stretch after stretch"
 
 
@@ -122,6 +123,19 @@ def _words(_candidate: Candidate, _kind: str, portrait: Portrait) -> Words:
     )
 
 
+def _pooled(windows: Sequence[Window]) -> Pool:
+    """Shares of the whole run's work, one vector per run."""
+    names = tuple(sorted((windows[0].agents[a] for a in participants(windows[0])), key=str))
+    shares = []
+    for window in windows:
+        place = {name: k for k, name in enumerate(window.agents)}
+        shares.append(_loads([window], np.array([place[name] for name in names]))[0])
+    says = "{0} does {1:.0%} of the work, run after run, an equal share being {2:.0%}"
+    return Pool(
+        "hub", ALWAYS, names, np.stack(shares), "share", lambda agent, mean: says.format(agent, mean, 1 / len(names))
+    )
+
+
 workload = detectors.add("workload")(
     Detector(
         name="workload",
@@ -139,5 +153,6 @@ workload = detectors.add("workload")(
         words=_words,
         standing=lambda _window, _candidate: "",
         removals=(),
+        pooled=_pooled,
     )
 )
