@@ -28,6 +28,7 @@ from sim.world.view import (
     WHOLE,
 )
 from sim.world.work import (
+    FREE,
     FLAW,
     HOP_ROOM,
     INSPECT,
@@ -293,6 +294,12 @@ def begin(world: Any, agent: int, time: float) -> None:
     name = world.agents[agent].stream
     span = exponential(name, world.agents[agent].decisions, SERVICE, world.physics[0].service_rate)
     schedule(world, time + span, agent)
+
+
+def wake(world: Any, agent: int, time: float) -> None:
+    """Let an agent that was muted take up its queue again."""
+    if world.agents[agent].serving == NOBODY and world.agents[agent].length > 0:
+        begin(world, agent, time)
 
 
 def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, amount: float, time: float) -> None:

@@ -10,6 +10,7 @@ WORDS = "An agent that can do the work does it with a fixed probability; otherwi
 ATTEMPT, SLOT = 1, 2
 
 
+PARAMETERS: tuple[str, ...] = ("attempt",)
 STATE: dict[str, tuple[str, tuple[str, ...], float]] = {}
 
 

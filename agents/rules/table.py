@@ -10,6 +10,7 @@ WORDS = "Each agent draws what to do from its own fixed table."
 OPTION = 1
 
 
+PARAMETERS: tuple[str, ...] = ("heed",)
 STATE: dict[str, tuple[str, tuple[str, ...], float]] = {
     "shares": ("f8", ("slots", "two"), 0.0),
     "alone": ("f8", ("three",), 0.0),

@@ -81,6 +81,7 @@ def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, 
         if time > until:
             return TIME
         turn(world, minds, rule, log, number, time)
+        world.sums[NOW] = time
         world.count[ROUND] = number + 1
     return SLICE
 
@@ -118,4 +119,5 @@ def advance_rounds(world: Any, minds: Any, rule: Any, log: Any, until: float, bu
             if world.count[PHASE] == 3:
                 world.count[PHASE] = 0
                 world.count[ROUND] += 1
+                world.sums[NOW] = time
     return SLICE

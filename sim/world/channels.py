@@ -1,0 +1,102 @@
+"""Channels: who can reach whom, as a sparse neighbour table, and the graphs that scenarios start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.spec import ParameterError
+
+GRAPHS = ("regular", "ring", "star", "complete", "line", "small_world", "scale_free", "grid")
+# networkx pairs stubs one by one: beyond this size random cycles are used instead.
+PAIRING_LIMIT = 20_000
+WIDTH_LIMIT = 4096
+
+
+def graph_edges(kind: str, *, agents: int, degree: int, seed: int, rewiring: float = 0.1) -> np.ndarray:
+    """Undirected edges (m, 2) of a graph on 0..agents-1.
+
+    Args:
+        kind: One of ``GRAPHS``. ``regular``: random with equal degrees (above 20,000 agents a union of random cycles,
+            in which a few agents may have a neighbour less); ``small_world``: ring lattice, rewired (Watts and
+            Strogatz 1998); ``scale_free``: preferential attachment of degree / 2 links (Barabasi and Albert 1999);
+            ``grid``: square lattice with wrap-around; ``star``: agent 0 in the middle.
+        agents: Number of nodes, at least 1.
+        degree: Mean degree where the kind has one.
+        seed: Decides the instance of a random graph.
+        rewiring: Share of rewired links of ``small_world``, in [0, 1].
+    """
+    i = np.arange(agents)
+    if agents == 1:
+        return np.zeros((0, 2), np.int64)
+    if kind in {"ring", "line"}:
+        edges = np.stack([i, (i + 1) % agents], 1)
+        return edges[:-1] if kind == "line" or agents == 2 else edges
+    if kind == "star":
+        return np.stack([np.zeros(agents - 1, np.int64), i[1:]], 1)
+    if kind == "complete":
+        _refuse_wide(kind, agents - 1)
+        return np.stack(np.triu_indices(agents, 1), 1)
+    if kind == "grid":
+        side = round(agents**0.5)
+        if side * side != agents or side < 3:
+            raise ParameterError(f"graph 'grid': the number of agents must be a square of at least 9, got {agents}.")
+        right = (i // side) * side + (i + 1) % side
+        return np.concatenate([np.stack([i, right], 1), np.stack([i, (i + side) % agents], 1)])
+    return _random_edges(kind, agents=agents, degree=degree, seed=seed, rewiring=rewiring)
+
+
+def _random_edges(kind: str, *, agents: int, degree: int, seed: int, rewiring: float) -> np.ndarray:
+    import networkx as nx
+
+    if degree >= agents or degree < 2 or (kind == "regular" and degree * agents % 2 == 1):
+        raise ParameterError(
+            f"graph '{kind}': degree must be from 2 to {agents - 1} with an even degree x agents, got degree {degree} "
+            f"for {agents} agents."
+        )
+    if kind == "regular" and agents > PAIRING_LIMIT:
+        rng = np.random.default_rng(seed)
+        cycles = [rng.permutation(agents) for _ in range(degree // 2)]
+        edges = np.concatenate([np.stack([c, np.roll(c, -1)], 1) for c in cycles])
+        return np.unique(np.sort(edges, 1), axis=0)
+    if kind == "regular":
+        graph = nx.random_regular_graph(degree, agents, seed=seed)
+    elif kind == "small_world":
+        graph = nx.connected_watts_strogatz_graph(agents, degree, rewiring, tries=200, seed=seed)
+    elif kind == "scale_free":
+        graph = nx.barabasi_albert_graph(agents, max(1, degree // 2), seed=seed)
+    else:
+        raise ParameterError(f"unknown graph '{kind}'. Known: {', '.join(GRAPHS)}.")
+    return np.array(sorted(graph.edges()), np.int64).reshape(-1, 2)
+
+
+def neighbour_table(pairs: np.ndarray, *, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The table of directed contacts: ``start`` (n + 1,) and ``neighbour`` (m,), each row ordered by the others' keys.
+
+    Args:
+        pairs: (m, 2) rows of (who, can reach whom); row numbers of the population.
+        keys: (n,) uint64 keys of the agents.
+    """
+    order = np.lexsort((keys[pairs[:, 1]], pairs[:, 0]))
+    counts = np.bincount(pairs[:, 0], minlength=len(keys))
+    _refuse_wide("given", int(counts.max(initial=0)))
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), pairs[order, 1].astype(np.int64)
+
+
+def both_ways(edges: np.ndarray) -> np.ndarray:
+    """Directed pairs of undirected ``edges``."""
+    return np.concatenate([edges, edges[:, ::-1]])
+
+
+def _refuse_wide(kind: str, width: int) -> None:
+    if width > WIDTH_LIMIT:
+        raise ParameterError(
+            f"graph '{kind}': an agent would have {width} neighbours, the limit is {WIDTH_LIMIT}; "
+            "use fewer agents or another graph."
+        )
+
+
+def contact_columns(start: Any, neighbour: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The table as two columns (source, target)."""
+    return np.repeat(np.arange(len(start) - 1), np.diff(start)), np.asarray(neighbour)

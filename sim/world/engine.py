@@ -1,0 +1,225 @@
+"""The engine: runs a built world in slices, drains its buffer to a sink, makes room, applies interventions in time."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from sim.record.log import Log
+from sim.record.store import empty_events
+from sim.registry import suggest
+from sim.spec import ParameterError, Scenario, Value
+from sim.world.books import NOW
+from sim.world.buffer import COST, KINDS_AT, ROWS, SEQ, Buffer, new_buffer
+from sim.world.interventions import Intervention, perform
+from sim.world.linker import link
+from sim.world.loops import BUFFER, CAPACITY, OVERFLOW, SLICE, TIME
+from sim.world.population import Built, Setup
+
+BUFFER_ROWS = 1 << 16
+# Steps in one slice: about 20 ms, so that pause and Ctrl-C act at once.
+SLICE_STEPS = 50_000
+
+
+class CapacityError(RuntimeError):
+    """A declared capacity of the population overflowed."""
+
+
+class Sink(Protocol):
+    """Takes drained columns."""
+
+    def append(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Take one chunk; the arrays are the sink's own."""
+
+
+@dataclass(frozen=True)
+class LogPlan:
+    """What the log keeps: ``mode`` full, window (times ``start`` to ``end``), sample (``share`` of items) or counters."""
+
+    mode: str = "full"
+    start: float = 0.0
+    end: float = float("inf")
+    share: float = 0.1
+
+    def words(self) -> str:
+        """The mode with its bounds, for the manifest."""
+        if self.mode == "window":
+            return f"window:{self.start:g}:{self.end:g}"
+        return f"sample:{self.share:g}" if self.mode == "sample" else self.mode
+
+    @classmethod
+    def parse(cls, text: str) -> LogPlan:
+        """Read ``full``, ``counters``, ``sample[:share]`` or ``window:start:end``; ParameterError otherwise."""
+        mode, *rest = text.split(":")
+        try:
+            numbers = [float(r) for r in rest]
+        except ValueError:
+            numbers = [float("nan")]
+        if mode in {"full", "counters"} and not rest:
+            return cls(mode=mode)
+        if mode == "sample" and len(numbers) <= 1 and all(0 < n <= 1 for n in numbers):
+            return cls(mode=mode, share=numbers[0] if numbers else 0.1)
+        if mode == "window" and len(numbers) == 2 and numbers[0] < numbers[1]:
+            return cls(mode=mode, start=numbers[0], end=numbers[1])
+        raise ParameterError(
+            f"log mode: expected full, counters, sample:SHARE (0 < SHARE <= 1) or window:START:END, got '{text}'."
+        )
+
+
+def rule_module(name: str, scenario: Scenario) -> Any:
+    """The module of a rule that can decide in ``scenario``."""
+    if name not in scenario.rules:
+        raise ParameterError(
+            f"scenario '{scenario.name}' cannot be decided by rule '{name}'.{suggest(name, list(scenario.rules))} "
+            f"It takes: {', '.join(scenario.rules)}."
+        )
+    return importlib.import_module(f"agents.rules.{name}")
+
+
+class Engine:
+    """One running world: its columns, its clock, and the only way to move it forward."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        values: Mapping[str, Value],
+        seed: int,
+        rule: Any,
+        rule_name: str,
+        plan: LogPlan | None = None,
+        compiled: bool = True,
+        rows: np.ndarray | None = None,
+        buffer_rows: int = BUFFER_ROWS,
+        interventions: tuple[Intervention, ...] = (),
+    ) -> None:
+        """Build the world of ``scenario``; ``rule`` is a rule module; ``rows`` as in ``Setup``; see ``LogPlan``."""
+        self.scenario = scenario
+        self.seed = seed
+        self.plan = plan or LogPlan()
+        self.built: Built = scenario.build(Setup(values=values, seed=seed, rule=rule_name, rows=rows))
+        self.world = self.built.world
+        self.minds, self.rule = new_minds(rule, self.built, agents=len(self.world.agents))
+        mode = self.plan
+        self.log: Buffer = new_buffer(buffer_rows, mode=mode.mode, start=mode.start, end=mode.end, share=mode.share)
+        bindings = {"choose": rule.choose, "learn": rule.learn, **self.built.physics}
+        self.kernel = link({"advance": self.built.loop}, bindings=bindings, compiled=compiled)
+        self.waiting = sorted(interventions, key=lambda i: i.time)
+
+    @property
+    def now(self) -> float:
+        """Model time reached."""
+        return float(self.world.sums[NOW])
+
+    @property
+    def events(self) -> int:
+        """Events so far, kept or not."""
+        return int(self.log.count[SEQ])
+
+    @property
+    def cost(self) -> float:
+        """Cost so far in the run's unit."""
+        return float(self.log.keep[COST])
+
+    def kind_counts(self) -> np.ndarray:
+        """How often each kind happened so far, by kind code."""
+        return np.asarray(self.log.count[KINDS_AT:])
+
+    def meter(self, name: str) -> float:
+        """One of the scenario's whole-array figures."""
+        return float(self.built.meters[name](self.world, self.log))
+
+    @property
+    def live(self) -> list[str]:
+        """Names of the parameters that act on the running world."""
+        of_rule = [n for n in self.rule.dtype.names or () if any(p.name == n for p in self.scenario.parameters)]
+        return [*of_rule, *self.built.live]
+
+    def beside(self) -> Log:
+        """Everything of the run's log but its events: agents, initial contacts, what was kept, what was predefined."""
+        agents = self.world.agents
+        n = len(agents)
+        contacts = None
+        if self.built.contacts is not None:
+            contacts = pl.DataFrame(dict(zip(("source", "target"), self.built.contacts, strict=True)))
+        labels = self.built.labels or [None] * n
+        columns = {"id": np.arange(n), "key": agents["key"], "label": pl.Series(labels, dtype=pl.String)}
+        return Log(
+            events=empty_events(),
+            agents=pl.DataFrame(columns),
+            contacts=contacts,
+            kept=self.plan.mode,
+            predefined=self.built.predefined,
+            meta={"log": self.plan.words()},
+        )
+
+    def set(self, name: str, value: object) -> None:
+        """Change a live parameter of the running world; ParameterError when it only acts at reset."""
+        checked = self.scenario.param(name).check(value, owner=f"scenario '{self.scenario.name}'")
+        if name in (self.rule.dtype.names or ()):
+            self.rule[name] = float(checked)
+            return
+        if name not in self.built.live:
+            raise ParameterError(
+                f"scenario '{self.scenario.name}': parameter '{name}' acts at reset only; "
+                f"these act now: {', '.join(sorted(self.live)) or 'none'}."
+            )
+        self.built.live[name](checked)
+
+    def slices(self, until: float, sink: Sink | None, *, steps: int = SLICE_STEPS) -> Iterator[float]:
+        """Advance to ``until`` in slices, yielding the time reached after each; the buffer is empty at the end."""
+        while True:
+            stop = min(until, self.waiting[0].time) if self.waiting else until
+            reason = self.kernel.advance(self.world, self.minds, self.rule, self.log, stop, steps)
+            if reason == OVERFLOW:
+                raise CapacityError(f"scenario '{self.scenario.name}': {self.built.capacity}.")
+            if reason == CAPACITY:
+                if self.built.grow is None:
+                    raise CapacityError(f"scenario '{self.scenario.name}': {self.built.capacity}.")
+                self.world = self.built.grow(self.world)
+                self.built.world = self.world
+            if reason in {BUFFER, TIME}:
+                self.drain(sink)
+            if reason == TIME and self.waiting and self.waiting[0].time <= stop:
+                perform(self.waiting.pop(0), self)
+                continue
+            if reason == TIME:
+                break
+            if reason in {SLICE, BUFFER}:
+                yield self.now
+        self.world.sums[NOW] = max(self.now, until)
+        yield self.now
+
+    def advance(self, until: float, sink: Sink | None = None, *, steps: int = SLICE_STEPS) -> None:
+        """Advance to ``until``."""
+        for _ in self.slices(until, sink, steps=steps):
+            pass
+
+    def drain(self, sink: Sink | None) -> None:
+        """Hand the filled rows to ``sink`` as columns and empty the buffer."""
+        used = int(self.log.count[ROWS])
+        if used and sink is not None:
+            rows = self.log.rows[:used]
+            sink.append({name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()})
+        self.log.count[ROWS] = 0
+
+
+def new_minds(rule: Any, built: Built, *, agents: int) -> tuple[Any, Any]:
+    """The rule's columns for every agent, and its parameters, as record arrays (agents,) and (1,)."""
+    fields: list[Any] = [(name, kind, tuple(built.dims[d] for d in dims)) for name, (kind, dims, _) in rule.STATE.items()]
+    minds = np.zeros(agents, np.dtype(fields or [("nothing", "i1")], align=True)).view(np.recarray)
+    for name, (_, _, start) in rule.STATE.items():
+        minds[name] = built.starts.get(name, start)
+    names = rule.PARAMETERS
+    values = np.zeros(1, np.dtype([(n, "f8") for n in names] or [("nothing", "f8")])).view(np.recarray)
+    for n in names:
+        values[n] = float(built.rule_values[n])
+    return minds, values
+
+
+Progress = Callable[[float], None]

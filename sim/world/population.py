@@ -1,0 +1,106 @@
+"""The population: keys, streams and columns of the agents, and what a scenario hands to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from sim.spec import Value
+from sim.world.draws import stream
+
+AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i8"), ("muted", "i8")]
+
+
+@njit(cache=True)
+def _streams(seed: int, names: np.ndarray) -> np.ndarray:
+    made = np.empty(names.shape[0], np.uint64)
+    for i in range(names.shape[0]):
+        made[i] = stream(seed, names[i])
+    return made
+
+
+def streams(seed: int, names: np.ndarray) -> np.ndarray:
+    """The stream names (uint64) of an array of keys or numbers under ``seed``."""
+    return np.asarray(_streams(np.uint64(seed), np.asarray(names, np.uint64)))
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a scenario builds from.
+
+    Attributes:
+        values: All parameters, checked.
+        seed: Seed of every draw.
+        rule: Name of the rule that decides.
+        rows: ``rows[label]`` is the row that holds the agent built as number ``label``; None for the identity. Another
+            order permutes the log and changes nothing else.
+    """
+
+    values: Mapping[str, Value]
+    seed: int
+    rule: str
+    rows: np.ndarray | None = None
+
+    def row_of(self, agents: int) -> np.ndarray:
+        """The row of every agent number."""
+        return np.arange(agents) if self.rows is None else np.asarray(self.rows, np.int64)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+@dataclass
+class Built:
+    """A world ready to run.
+
+    Attributes:
+        world: Named tuple of arrays; has ``agents``, ``count``, ``sums`` and whatever the loop needs.
+        loop: One of the loops of ``sim.world.loops``.
+        physics: Contract and loop names to the scenario's functions.
+        dims: Lengths of the dimensions that rules name in their columns.
+        starts: Start values of rule columns that differ from the rule's own.
+        rule_values: Parameters of the rule by name.
+        contacts: (source, target) columns of the initial channels, or None when everybody reaches everybody.
+        grow: Makes room after a kernel reported CAPACITY; None when nothing can grow.
+        meters: Name to a function of (world, log buffer): whole-array figures for data collection.
+        live: Parameter name to a function of the value that changes the running world.
+        labels: Label of every row, or None.
+        capacity: What to say when a declared capacity overflowed.
+        predefined: What stood before the first event, as sentences for the predefinition audit.
+    """
+
+    world: Any
+    loop: Callable[..., int]
+    physics: Mapping[str, Callable[..., Any]]
+    dims: Mapping[str, int]
+    rule_values: Mapping[str, float]
+    contacts: tuple[np.ndarray, np.ndarray] | None
+    meters: Mapping[str, Callable[[Any, Any], float]]
+    starts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    grow: Callable[[Any], Any] | None = None
+    live: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
+    labels: list[str] | None = None
+    capacity: str = "a declared capacity is too small"
+    predefined: tuple[str, ...] = ()
+    contacts_count: int | None = None
+
+
+def new_agents(setup: Setup, *, agents: int, extra: list[Any]) -> Any:
+    """The population's columns as a record array (agents,): key, stream, decisions, muted, and the scenario's ``extra``.
+
+    Keys depend on the seed and the agent's number, never on its row.
+    """
+    made = np.zeros(agents, np.dtype([*AGENT, *extra], align=True)).view(np.recarray)
+    label_of_row = np.argsort(setup.row_of(agents))
+    made["key"] = streams(setup.seed ^ 0x5EED, label_of_row)
+    made["stream"] = streams(setup.seed, made["key"])
+    return made
+
+
+def fill(table: Any, column: str, values: Any) -> None:
+    """Set a whole column of a record array."""
+    table[column] = values
