@@ -114,9 +114,9 @@ def layer_of(topology: Topology) -> dict[str, int]:
     layer: dict[str, int] = {}
     for role in order:
         layer[role] = 1 + max((layer[b] for b in before[role]), default=-1)
-    last = max(layer.values())
-    for role in boundary_roles(topology) & set(topology.exits):
-        layer[role] = max(last, 1)
+    ends = boundary_roles(topology) & set(topology.exits) - {topology.entry}
+    last = max(n for role, n in layer.items() if role not in ends)
+    layer.update(dict.fromkeys(ends, last + 1))
     used = sorted(set(layer.values()))
     return {r: used.index(layer[r]) for r in topology.role_ids()}
 

@@ -71,13 +71,8 @@ def draw_agents(
     points = np.asarray(positions, dtype=np.float64).reshape(-1, 2) * size
     pairs = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
     count = len(points)
-    if pairs.size and (pairs.min() < 0 or pairs.max() >= count):
-        raise ValueError(f"edges: expected row numbers from 0 to {count - 1}, got {pairs.min()} to {pairs.max()}.")
     group = [0] * count if groups is None else [int(g) for g in groups]
-    if labels and not 0 <= min(labels) <= max(labels) < count:
-        raise ValueError(f"labels: expected row numbers from 0 to {count - 1}, got {min(labels)} to {max(labels)}.")
-    if len(group) != count:
-        raise ValueError(f"groups: expected {count} numbers, one for each position, got {len(group)}.")
+    _check(count, pairs, group, labels or {})
     radius = min(max(0.22 * size / sqrt(max(count, 1)), 3.2), 11.0)
     lines = _lines(points, pairs, weights, radius=radius, directed=directed, colours=colours)
     marks = [
@@ -87,16 +82,23 @@ def draw_agents(
     texts, left_out = _texts(points, labels or {}, pairs, radius=radius, size=size, colours=colours)
     loops = int((pairs[:, 0] == pairs[:, 1]).sum())
     legend, bottom = _legend(group, group_names or {}, _notes(left_out, loops), size=size, radius=radius)
-    told = f"{count} agents in {len(set(group))} groups, {len(pairs)} connections."
-    edge = radius + 6
     return document(
         [*lines, *marks, *texts, *legend],
-        low=(-edge, -edge),
-        high=(size + edge, bottom + 6),
+        low=(-radius - 6, -radius - 6),
+        high=(size + radius + 6, bottom + 6),
         title=title,
-        description=told,
+        description=f"{count} agents in {len(set(group))} groups, {len(pairs)} connections.",
         colours=colours,
     )
+
+
+def _check(count: int, pairs: NDArray[np.int64], group: Sequence[int], labels: Mapping[int, str]) -> None:
+    if pairs.size and (pairs.min() < 0 or pairs.max() >= count):
+        raise ValueError(f"edges: expected row numbers from 0 to {count - 1}, got {pairs.min()} to {pairs.max()}.")
+    if labels and not 0 <= min(labels) <= max(labels) < count:
+        raise ValueError(f"labels: expected row numbers from 0 to {count - 1}, got {min(labels)} to {max(labels)}.")
+    if len(group) != count:
+        raise ValueError(f"groups: expected {count} numbers, one for each position, got {len(group)}.")
 
 
 def _notes(left_out: int, loops: int) -> str:

@@ -51,7 +51,7 @@ def lost(text):
     return re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(topology=topologies())
 def test_every_line_is_a_known_form_and_carries_what_the_topology_says(topology):
     text, _ = export(topology, as_format="mermaid")

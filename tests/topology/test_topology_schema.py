@@ -34,7 +34,7 @@ def test_the_checked_in_json_schema_is_the_generated_one():
     assert (ROOT / "docs" / "topology.schema.json").read_text(encoding="utf-8") == json_schema_text()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(topology=topologies())
 def test_json_round_trip_is_exact(topology):
     assert from_json(to_json(topology)) == topology
