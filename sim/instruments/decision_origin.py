@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from sim.instruments.facts import Facts
-from sim.instruments.intervals import ratio
+from sim.instruments.intervals import share
 from sim.instruments.reading import Reading, instrument, not_available
 
 
@@ -28,8 +28,8 @@ def decision_origin(facts: Facts, draws: np.random.Generator) -> Reading:
     if "origin" not in events.columns or events["origin"].null_count() == events.height or events.height == 0:
         return not_available("share", "the log does not say where decisions came from")
     names = events["origin"].cast(pl.String)
-    genuine = (names != "censored").fill_null(True).to_numpy().astype(float)
-    value, low, high = ratio(genuine, np.ones(len(genuine)), facts.group(events), low=0.0, high=1.0)
+    genuine = (names != "censored").fill_null(True).to_numpy()
+    value, low, high = share(genuine, facts.group(events))
     counts = names.value_counts().sort("origin")
     by = {str(origin): count / events.height for origin, count in counts.iter_rows()}
     note = facts.how

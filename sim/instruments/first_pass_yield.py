@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.instruments.facts import Facts
-from sim.instruments.intervals import ratio
+from sim.instruments.intervals import share
 from sim.instruments.reading import Reading, instrument, not_available
 
 
@@ -27,7 +27,7 @@ def first_pass_yield(facts: Facts, draws: np.random.Generator) -> Reading:
         return not_available("share", "no item was delivered")
     if facts.moves.height == 0:
         return not_available("share", "the log shows no transfer, so nothing could be sent back")
-    clean = (done["sent_back"] == 0).to_numpy().astype(float)
-    value, low, high = ratio(clean, np.ones(len(clean)), facts.group(done, "left"), low=0.0, high=1.0)
+    clean = (done["sent_back"] == 0).to_numpy()
+    value, low, high = share(clean, facts.group(done, "left"))
     note = facts.how if not clean.all() else f"no item was ever sent back; {facts.how}"
     return Reading(value, "share", len(clean), low, high, note)

@@ -22,7 +22,8 @@ def functions(log: Log) -> dict[str, dict[str, object]]:
     Read off the events alone, never off names or assigned roles:
 
     * intake: agents where items enter and who pass them on (events: first transfers by the agent of arrival);
-    * routing: transfers by an agent that did no work on the item while it held it; ``route`` and ``delegate``;
+    * routing: transfers by an agent that did no work on the item while it held it, and ``delegate`` events
+      (``route`` events where there are none);
     * quality_control: who is asked for review (or reviews, where the event names no target), sends back, or approves or
       fails something other than by passing on somebody else's verdict;
     * integration: ``assemble`` and ``deliver`` events;
@@ -61,7 +62,9 @@ def _intake(log: Log) -> pl.DataFrame:
 
 def _routing(log: Log) -> pl.DataFrame:
     passed = transfers(log).filter(pl.col("kind").is_in(["handoff", "escalate"]) & ~pl.col("worked"))
-    return pl.concat([_acts(passed), _acts(_rows(log, "route", "delegate"))])
+    # Traces that have both write one decision twice.
+    named = _rows(log, "delegate")
+    return pl.concat([_acts(passed), _acts(named if named.height else _rows(log, "route"))])
 
 
 def _quality_control(log: Log) -> pl.DataFrame:
@@ -119,7 +122,7 @@ RESTS_ON = {
 def _describe(name: str, log: Log, acts: pl.DataFrame) -> dict[str, object]:
     words = name.replace("_", " ")
     if acts.height == 0:
-        sentence = f"Nobody performs {words}: the log shows no {RESTS_ON[name]}."
+        sentence = f"The log shows nobody performing {words} ({RESTS_ON[name]})."
         return {"missing": True, "events": 0, "agents": 0, "who": {}, "effective_agents": None, "concentration": None,
                 "rests_on": RESTS_ON[name], "sentence": sentence}  # fmt: skip
     everybody = _agents_per_run(log)

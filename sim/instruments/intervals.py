@@ -46,6 +46,19 @@ def ratio(
     return value, max(low, min(value - reach, high)), min(high, max(value + reach, low))
 
 
+def share(flags: np.ndarray, group: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """The share of true ``flags``, shape (n,), with its 95 % interval: that of ``ratio``.
+
+    Where all flags are alike the groups show no spread; the open bound is then the exact binomial one (Clopper and
+    Pearson 1934), 1 - 0.025^(1/n), which takes the observations for independent.
+    """
+    value, low, high = ratio(flags.astype(float), np.ones(len(flags)), group, low=0.0, high=1.0)
+    if value in (0.0, 1.0) and low is not None:
+        reach = 1 - ((1 - LEVEL) / 2) ** (1 / len(flags))
+        return (value, 0.0, reach) if value == 0.0 else (value, 1 - reach, 1.0)
+    return value, low, high
+
+
 def mean_of_groups(
     values: np.ndarray, *, low: float = -np.inf, high: float = np.inf
 ) -> tuple[float | None, float | None, float | None]:

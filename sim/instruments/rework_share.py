@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from sim.instruments.facts import Facts
-from sim.instruments.intervals import ratio
+from sim.instruments.intervals import share
 from sim.instruments.reading import Reading, instrument, not_available
 from sim.record.handoffs import SENT_BACK
 
@@ -26,8 +26,8 @@ def rework_share(facts: Facts, draws: np.random.Generator) -> Reading:
     del draws
     if facts.moves.height == 0:
         return not_available("share", "the log shows no transfer of an item")
-    back = facts.moves["kind"].is_in(SENT_BACK).to_numpy().astype(float)
-    value, low, high = ratio(back, np.ones(len(back)), facts.group(facts.moves), low=0.0, high=1.0)
+    back = facts.moves["kind"].is_in(SENT_BACK).to_numpy()
+    value, low, high = share(back, facts.group(facts.moves))
     by = {"loops per item": float(facts.delivered["sent_back"].sum()) / facts.delivered.height} if _done(facts) else {}
     reviewed = facts.moves.filter(pl.col("kind") == "review").height
     note = facts.how if back.any() or reviewed else f"nothing was reviewed or sent back; {facts.how}"

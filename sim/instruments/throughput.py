@@ -29,6 +29,8 @@ def throughput(facts: Facts, draws: np.random.Generator) -> Reading:
         return not_available(unit, "the log covers no time")
     counts = np.bincount(facts.group(facts.delivered, "left"), minlength=facts.groups).astype(float)
     value, low, high = ratio(counts, facts.lengths, np.arange(facts.groups), low=0.0)
+    if not counts.any():  # no delivery shows how much the number of deliveries varies
+        low = high = None
     entered = facts.inside(facts.whole_items.filter(facts.whole_items["entered"].is_not_null()), "entered")
     by = {"arrivals": entered.height / float(facts.lengths.sum())}
     return Reading(value, unit, facts.delivered.height, low, high, facts.how, by)
