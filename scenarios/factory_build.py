@@ -33,10 +33,11 @@ def build_factory(setup: Setup) -> Built:
     """The world of the factory from its parameters."""
     agents = _agents(setup)
     row_of = setup.row_of(len(agents))
-    start, neighbour = neighbour_table(row_of[_pairs(setup)], keys=agents["key"])
+    pairs = _pairs(setup)
+    start, neighbour = neighbour_table(row_of[pairs], keys=agents["key"])
     entries = _entries(setup, agents, row_of)
     mix = mix_of(setup.values)
-    rate = float(setup["rate"]) or _rate(setup, start, neighbour, agents, entries, mix)
+    rate = float(setup["rate"]) or _rate(setup, pairs, agents[row_of], np.argsort(row_of)[entries], mix)
     world = _world(setup, agents, start, neighbour, entries, mix, rate)
     width = int(np.diff(start).max(initial=0))
     dims = {"tasks": int(setup["types"]) + EXTRA_TASKS, "slots": width + 1, "two": 2, "three": 3}
@@ -89,10 +90,11 @@ def _entries(setup: Setup, agents: Any, row_of: np.ndarray) -> np.ndarray:
     return np.argsort(agents["key"])
 
 
-def _rate(setup: Setup, start: Any, neighbour: Any, agents: Any, entries: Any, mix: Any) -> float:
+def _rate(setup: Setup, pairs: np.ndarray, agents: Any, entries: Any, mix: Any) -> float:
+    """Arrivals for the wanted load; all arguments by agent number, for another order of the rows rounds differently."""
     entry = np.bincount(entries, minlength=len(agents)) / len(entries)
-    types = int(setup["types"])
-    skill = np.ascontiguousarray(agents["proficiency"][:, :types])
+    start, neighbour = neighbour_table(pairs, keys=agents["key"])
+    skill = np.ascontiguousarray(agents["proficiency"][:, : int(setup["types"])])
     return rate_for_load(
         float(setup["load"]), start=start, neighbour=neighbour, proficiency=skill, entry=entry, mix=mix,
         attempt=float(setup["attempt"]), stages=int(setup["stages"]), service_rate=float(setup["service_rate"]),

@@ -432,7 +432,9 @@ def leave(world: Any, minds: Any, rule: Any, log: Any, agent: int, row: int, kin
     kept = bit_count(items[row].requirements) / physics.bits
     quality = kept * (1.0 - items[row].flawed) if kind == DELIVER else 0.0
     span = time - items[row].began
-    seq = emit_item(world, log, time, kind, agent, -1, row, items[row].cause, quality, physics.service_cost, span)
+    # The service in which a whole was assembled is charged to the part that completed it.
+    cost = 0.0 if items[row].stage == WHOLE else physics.service_cost
+    seq = emit_item(world, log, time, kind, agent, -1, row, items[row].cause, quality, cost, span)
     world.sums[IN_SYSTEM] -= 1.0
     world.sums[HOPS] += items[row].hops
     if kind == DELIVER:
@@ -506,13 +508,13 @@ def wait_for_siblings(world: Any, minds: Any, rule: Any, log: Any, agent: int, r
     """Put a finished part on the agent's bench; when all its siblings lie there too, assemble and deliver the whole."""
     items = world.items
     whole = items[row].whole
+    if items[whole].stage != WHOLE:
+        leave(world, minds, rule, log, agent, row, DROPPED, time)
+        return
     span = time - items[row].began
     items[row].cause = emit_item(
         world, log, time, HELD, agent, -1, row, items[row].cause, np.nan, world.physics[0].service_cost, span
     )
-    if items[whole].stage != WHOLE:
-        leave(world, minds, rule, log, agent, row, DROPPED, time)
-        return
     items[row].holder = agent
     items[row].link = items[whole].trail
     items[whole].trail = row
@@ -555,7 +557,7 @@ def assemble(world: Any, minds: Any, rule: Any, log: Any, agent: int, whole: int
     dimension = world.vector.shape[1]
     for j in range(dimension):
         world.vector[whole, j] = 0.0
-    seq = items[whole].cause
+    seq = items[part].cause
     ends = part
     while part != NOBODY:
         items[whole].requirements = items[whole].requirements & items[part].requirements
@@ -563,13 +565,14 @@ def assemble(world: Any, minds: Any, rule: Any, log: Any, agent: int, whole: int
         items[whole].hops += items[part].hops
         for j in range(dimension):
             world.vector[whole, j] += world.vector[part, j]
-        seq = emit_item(world, log, time, ASSEMBLE, agent, -1, part, items[part].cause, np.nan, 0.0, 0.0)
+        items[part].alarm = -1.0
         world.sums[IN_SYSTEM] -= 1.0
         part = items[part].link
-    items[whole].cause = seq
-    good = 1 - items[whole].flawed
     if world.physics[0].vectors == 1:
         normalise(world, whole)
+    seq = emit_item(world, log, time, ASSEMBLE, agent, -1, whole, seq, np.nan, 0.0, 0.0)
+    items[whole].cause = seq
+    good = 1 - items[whole].flawed
     part = ends
     while part != NOBODY:
         following = items[part].link

@@ -23,7 +23,7 @@ MODE, START, END, SHARE, COST = 0, 1, 2, 3, 4
 EVENT = np.dtype(
     [
         ("seq", "u8"), ("time", "f8"), ("item", "i8"), ("parent", "i8"), ("artefact", "i8"), ("requirements", "u8"),
-        ("source", "i4"), ("target", "i4"), ("value", "f4"), ("cost", "f4"), ("duration", "f4"), ("similarity", "f4"),
+        ("cost", "f8"), ("source", "i4"), ("target", "i4"), ("value", "f4"), ("duration", "f4"), ("similarity", "f4"),
         ("task", "i2"), ("kind", "u1"), ("origin", "u1"),
     ],
     align=True,

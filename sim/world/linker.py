@@ -79,8 +79,11 @@ class _Linker:
             return
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         node = tree.body[0]
-        if not isinstance(node, ast.FunctionDef):
-            raise LinkError(f"kernel: {name} must be a plain function, got {type(node).__name__}.")
+        if not isinstance(node, ast.FunctionDef) or node.name != function.__name__:
+            raise LinkError(
+                f"kernel: expected the plain function {function.__name__} in {inspect.getsourcefile(function)}, found "
+                f"something else there; if the file changed since the program started, start it again."
+            )
         node.name = name
         node.decorator_list = []
         node.returns = None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sim.world.draws import below, unit
+import numpy as np
+
+from sim.world.draws import below, bits, unit
 
 # An option is a verb and, for verbs that name a neighbour, a slot: option = verb + VERBS * slot.
 VERBS = 8
@@ -47,6 +49,11 @@ def pick_below(draws: Any, purpose: int, n: int) -> int:
     """A uniform whole number in 0..n-1."""
     return below(draws.stream, draws.count, purpose, n)
 
+
+
+def invent(draws: Any, purpose: int) -> int:
+    """A payload id that nobody else will think of: 62 random bits."""
+    return np.int64(bits(draws.stream, draws.count, purpose) >> np.uint64(2))
 
 
 def option_of(verb: int, slot: int) -> int:

@@ -1,0 +1,57 @@
+"""Minimal naming: say a word you know; who knows it keeps only that word, who does not adds it (Baronchelli et al. 2006).
+
+The inventory stands in ``words``: its first entry counts the words known, the others are their ids. A speaker that knows
+no word invents one, or draws one from the pool where the scenario gives a pool.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.world.view import ACTOR, invent, pick_below
+
+WORDS = "Say a word you know; if the other knows it too, both keep only that word, else the other learns it."
+WHICH, NEW = 1, 2
+TOO_MANY = -1.0
+
+PARAMETERS: tuple[str, ...] = ()
+STATE: dict[str, tuple[str, tuple[str, ...], float]] = {"words": ("i8", ("capacity",), 0)}
+
+
+def choose(view: Any, state: Any, draws: Any, rule: Any) -> tuple[int, float]:
+    """A word of the inventory, each alike; a new one when it is empty; a committed agent always says word 0."""
+    if view.committed == 1:
+        return 0, 1.0
+    known = state.words[0]
+    if known == 0:
+        if view.pool > 0:
+            return pick_below(draws, NEW, view.pool), 1.0
+        return invent(draws, NEW), 1.0
+    return state.words[1 + pick_below(draws, WHICH, known)], 1.0
+
+
+def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:
+    """Keep only the word on success, add it when it is new; replies 1 when the word was known, -1 when memory is full.
+
+    The speaker hears whether it succeeded, and remembers a word it has just invented.
+    """
+    word = outcome.word
+    if view.committed == 1:
+        return 1.0 if word == 0 else 0.0
+    words = state.words
+    known = words[0]
+    found = False
+    for i in range(1, known + 1):
+        if words[i] == word:
+            found = True
+            break
+    success = outcome.success == 1 if part == ACTOR else found
+    if success:
+        words[0] = 1
+        words[1] = word
+    elif not found:
+        if known + 1 >= words.shape[0]:
+            return TOO_MANY
+        words[0] = known + 1
+        words[known + 1] = word
+    return 1.0 if found else 0.0

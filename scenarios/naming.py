@@ -1,0 +1,183 @@
+"""Naming: pairs of agents agree, or fail to agree, on a word for one thing, until a whole population shares it.
+
+Purpose and patterns: the minimal naming game on a complete graph (Baronchelli et al. 2006): words multiply, then one
+spreads; consensus after about N^1.5 games. With a committed minority (Xie et al. 2011) a population that shares word 1
+tips to word 0 when the committed are more than about a tenth.
+
+Entities, state variables and scales: agents with an inventory of word ids; one thing to name. Time 1 is N games.
+
+Process overview and scheduling: sequential random. In each game a random ordered pair is drawn; the speaker says a word;
+if the hearer knows it both keep only that word, else the hearer adds it.
+
+Design concepts: emergence (a shared convention), interaction (pairs), sensing (the word heard, whether it succeeded),
+stochasticity (pairs keyed by game, words by agent), collectives (none), observation (one ``play`` event a game).
+
+Initialisation: empty inventories, or everybody knows word 1 where there is a committed minority.
+
+Input data: none.
+
+Submodels: see ``agents.rules.minimal_naming``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.record.events import KIND_CODES
+from sim.world.books import BROKEN, OWN_SUM, ROUND
+from sim.world.buffer import emit
+from sim.world.contract import choose, learn
+from sim.world.draws import below, stream
+from sim.world.view import ACTOR, PARTNER, Draws
+from sim.spec import Field, Param, ParameterError, Scenario, Value, scenarios
+
+PLAY = KIND_CODES["play"]
+FIRST, SECOND = 1, 2
+GAMES = 0x6A3E
+
+PARAMETERS = (
+    Param("agents", 200, "How many agents there are.", low=2, high=10_000_000),
+    Param("words", 0, "Size of a common pool of words; 0 lets speakers invent new ones.", low=0, high=1_000_000),
+    Param("committed", 0.0, "Share of agents that always say word 0; all others then start with word 1.", low=0.0, high=1.0),
+    Param("capacity", 0, "Words an agent can remember; 0 picks enough for the size.", low=0, high=1_000_000),
+)
+PRESETS: dict[str, dict[str, Value]] = {
+    "minimal": {},
+    "pool": {"words": 2, "agents": 100},
+    "committed": {"agents": 200, "words": 2, "committed": 0.12},
+}
+
+
+class World(NamedTuple):
+    """Agents, their key order, the pool size and the books."""
+
+    agents: Any
+    order: Any
+    physics: Any
+    count: Any
+    sums: Any
+
+
+class NamingView(NamedTuple):
+    """What a player senses: whether it is committed, and the size of the common pool of words (0: invent)."""
+
+    committed: Any
+    pool: Any
+
+
+class Outcome(NamedTuple):
+    """The word of the game, and 1 when it succeeded (known to the speaker only)."""
+
+    word: Any
+    success: Any
+
+
+def build(setup: Any) -> Any:
+    """The world of the naming game."""
+    from sim.world.loops import advance_sequence
+    from sim.world.population import Built, new_agents
+
+    n, words, share = int(setup["agents"]), int(setup["words"]), float(setup["committed"])
+    if share > 0 and words < 2:
+        raise ParameterError("scenario 'naming': 'committed' needs a pool of at least 2 words; set words=2.")
+    agents = new_agents(setup, agents=n, extra=[("committed", "i8")])
+    row_of = setup.row_of(n)
+    physics = np.zeros(1, [("seed", "u8"), ("pool", "i8")]).view(np.recarray)
+    physics[0] = (setup.seed & 0xFFFFFFFFFFFFFFFF, words)
+    # The busiest inventory of a run stays below 4 sqrt(N) + 16 words in the minimal game.
+    capacity = int(setup["capacity"]) or (words if words else int(4 * n**0.5) + 16)
+    starts = {}
+    if share > 0:
+        agents["committed"][row_of[: round(share * n)]] = 1
+        inventory = np.zeros((n, capacity + 1), np.int64)
+        inventory[:, :2] = 1
+        starts["words"] = inventory
+    world = World(agents, np.argsort(agents["key"]), physics, np.zeros(16, np.int64), np.zeros(16))
+    return Built(
+        world=world,
+        loop=advance_sequence,
+        physics={"turn": turn, "sense": sense, "short": short},
+        dims={"capacity": capacity + 1},
+        rule_values={},
+        contacts=None,
+        meters={"games": games, "successes": successes},
+        starts=starts,
+        capacity=f"an agent knows more than {capacity} words; raise parameter 'capacity'",
+    )
+
+
+def sense(world: Any, agent: int) -> Any:
+    """The view of a player."""
+    return NamingView(world.agents[agent].committed, world.physics[0].pool)
+
+
+def short(world: Any) -> bool:
+    """Nothing grows here."""
+    return world.count[ROUND] < 0
+
+
+def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
+    """One game: draw speaker and hearer by key, speak, hear, and let both learn."""
+    from_game = stream(np.uint64(world.physics[0].seed) ^ np.uint64(GAMES), np.uint64(number))
+    n = world.agents.shape[0]
+    a = below(from_game, 0, FIRST, n)
+    b = below(from_game, 0, SECOND, n - 1)
+    speaker = world.order[a]
+    hearer = world.order[b + 1 if b >= a else b]
+    if world.agents[speaker].muted == 1 or world.agents[hearer].muted == 1:
+        return
+    me = world.agents[speaker]
+    view = sense(world, speaker)
+    word, _ = choose(view, minds[speaker], Draws(me.stream, me.decisions), rule[0])
+    me.decisions += 1
+    reply = learn(sense(world, hearer), minds[hearer], Outcome(word, 0), PARTNER, rule[0])
+    success = 1 if reply > 0.0 else 0
+    answer = learn(view, minds[speaker], Outcome(word, success), ACTOR, rule[0])
+    if reply < 0.0 or answer < 0.0:
+        world.count[BROKEN] = 1
+    world.sums[OWN_SUM] += success
+    emit(
+        log, time, PLAY, speaker, hearer, -1, -1, word, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan
+    )
+
+
+def games(world: Any, log: Any) -> float:
+    """Games played."""
+    del log
+    return float(world.count[ROUND])
+
+
+def successes(world: Any, log: Any) -> float:
+    """Games that succeeded."""
+    del log
+    return float(world.sums[OWN_SUM])
+
+
+scenarios.add("naming")(
+    Scenario(
+        name="naming",
+        summary="Pairs name one thing; a shared convention appears, or a committed minority overturns one.",
+        semantics="sequential random",
+        parameters=PARAMETERS,
+        presets=PRESETS,
+        default="minimal",
+        until=150.0,
+        rules=("minimal_naming",),
+        view=(
+            Field("committed", "1 when you always say the same word"),
+            Field("pool", "how many words there are to choose from, 0 when you may invent one"),
+        ),
+        build=build,
+        preset_words={
+            "minimal": "words are invented; one of them wins",
+            "pool": "two words compete from the start",
+            "committed": "twelve in a hundred never change their mind",
+        },
+        notice=("Words pile up first: at the peak there are about half as many different words as agents.",
+                "Success stays rare for long and then rises steeply."),
+        tries=("Set committed to 0.06 and to 0.12: the first never tips.",),
+        odd=__doc__ or "",
+    )
+)
