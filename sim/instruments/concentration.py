@@ -69,12 +69,12 @@ def _agents(facts: Facts, table: pl.DataFrame) -> list[object]:
         known = set(facts.log.agents["id"].to_list())
     else:
         events = facts.events
-        known = set(events["source"].to_list())
+        known = set(events["source"].unique().to_list())
         if "target" in events.columns:
-            known |= set(events["target"].drop_nulls().to_list())
+            known |= set(events["target"].drop_nulls().unique().to_list())
         machines = facts.log.meta.get("not_agents")
         known -= set(machines if isinstance(machines, list) else [])
-    return sorted(known | set(table["source"].to_list()), key=lambda agent: (str(type(agent)), agent))
+    return sorted(known | set(table["source"].unique().to_list()), key=lambda agent: (str(type(agent)), agent))
 
 
 def _over_runs(facts: Facts, table: pl.DataFrame, note: str, draws: np.random.Generator) -> Reading:
