@@ -116,7 +116,8 @@ class Facts:
         if self.spans.height == 1:
             _, start, end = self.spans.row(0)
             share = (table[time].to_numpy() - start) / (end - start)
-            return np.clip((np.nan_to_num(share) * self.batches).astype(np.int64), 0, self.batches - 1)
+            batch = (np.nan_to_num(share) * self.batches).astype(np.int64)
+            return np.asarray(np.clip(batch, 0, self.batches - 1))
         index = self.spans.with_row_index("_run")
         joined = table.select("run", time).join(index, on="run", how="left", maintain_order="left")
         share = (joined[time] - joined["start"]) / (joined["end"] - joined["start"])

@@ -23,5 +23,6 @@ def effective_number(amounts: np.ndarray) -> float:
     total = float(np.sum(amounts))
     if total <= 0:
         return 0.0
-    shares = amounts[amounts > 0] / total
+    shares = amounts / total
+    shares = shares[shares > 0]
     return float(np.exp(-np.sum(shares * np.log(shares))))

@@ -59,6 +59,18 @@ def test_the_caller_may_fill_its_buffers_again():
     assert frame.to_dicts() == before
 
 
+def test_rows_of_a_structured_buffer_are_columns_too():
+    plain = buffers(40)
+    kinds = [(n, "f4" if n == "value" else "i2" if n in ("task", "target") else v.dtype) for n, v in plain.items()]
+    rows = np.zeros(40, np.dtype(kinds, align=True))
+    for name, values in plain.items():
+        rows[name] = values
+    wide, narrow = to_frame(plain), to_frame({name: rows[name] for name in plain})
+    rows[:] = np.zeros(1, rows.dtype)
+    assert wide.schema == narrow.schema
+    assert_frame_equal(wide, narrow, rel_tol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
