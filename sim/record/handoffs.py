@@ -136,9 +136,12 @@ def _item_rows(log: Log) -> pl.DataFrame:
         works_so_far=(pl.col("kind") == "work").cum_sum(),
         holder=pl.when(moves).then("target").otherwise("source"),
     )
+    # Only these events tell the state of the item; feedback about it that comes later does not.
+    stated = pl.col("enters") | pl.col("moves") | pl.col("leaves") | (pl.col("kind") == "assemble")
+    state, likeness = pl.when(stated).then("requirements"), pl.when(stated).then("similarity")
     return rows.with_columns(
-        state=pl.col("requirements").forward_fill().over(keys) if _known(rows, "requirements") else "requirements",
-        likeness=pl.col("similarity").forward_fill().over(keys) if _known(rows, "similarity") else "similarity",
+        state=state.forward_fill().over(keys) if _known(rows, "requirements") else "requirements",
+        likeness=likeness.forward_fill().over(keys) if _known(rows, "similarity") else "similarity",
         task=pl.col("task").drop_nulls().first().over(keys) if _known(rows, "task") else "task",
     )
 

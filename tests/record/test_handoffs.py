@@ -29,7 +29,8 @@ STORY = [
     {"time": 5, "kind": "review", "source": 2, "target": 1, "item": 7, "requirements": 0b0011, "similarity": 0.8},
     {"time": 6, "kind": "rework", "source": 1, "target": 2, "item": 7, "requirements": 0b0001, "similarity": 0.7},
     {"time": 9, "kind": "deliver", "source": 2, "item": 7, "value": 0.25, "requirements": 1, "similarity": 0.7},
-    {"time": 9.5, "kind": "approve", "source": 2, "target": 1, "item": 7, "value": 0.25},
+    {"time": 9.5, "kind": "approve", "source": 2, "target": 1, "item": 7, "value": 0.25,
+     "requirements": 0, "similarity": 0.0},
     {"time": 9.7, "kind": "message", "source": 2, "target": 1},
 ]  # fmt: skip
 
