@@ -130,6 +130,8 @@ class Detector:
         claims: What can be claimed, each with its null.
         refine: ``(window, candidate) -> candidate`` for work worth doing only once a claim was beaten.
         concludes: ``(candidate, beaten claims) -> (kind, claims it rests on)`` or None: which structure follows.
+        obvious: ``candidate -> (kind, claims it speaks to)`` or None: what is plain to see where no null can be beaten,
+            such as a chain of single agents; never more than *observed*.
         frames: ``(parts, candidate, whole window) -> (values, group, nominal)`` of ``nulls.Frames``: does it last?
         retained: ``(candidate, damaged window) -> share`` of the structure left, 0 to 1, for robustness.
         portrait: ``(window, candidate, kind) -> Portrait``.
@@ -154,6 +156,7 @@ class Detector:
     words: Callable[[Candidate, str, Portrait], Words]
     standing: Callable[[Window, Candidate], str]
     refuses: Callable[[Window], str] = lambda _window: ""
+    obvious: Callable[[Candidate], tuple[str, tuple[str, ...]] | None] = lambda _candidate: None
     refine: Callable[[Window, Candidate], Candidate] = lambda _window, candidate: candidate
     pooled: Callable[[Sequence[Window]], Pool] | None = None
     removals: tuple[str, ...] = ("top", "random")

@@ -225,6 +225,7 @@ def _finding(plan: Plan, candidate: Candidate, tests: dict[str, Tested], setting
     lasting, frames = _lasting(plan, candidate, settings) if outcome else (None, None)
     if lasting is None:
         lasting = _untested(plan, candidate, "not tested", "no claim before it was beaten")
+    outcome = outcome or plan.detector.obvious(candidate)
     return Finding(plan.detector, plan.window, candidate, tuple(rows), lasting, outcome, frames)
 
 

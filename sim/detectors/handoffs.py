@@ -25,7 +25,8 @@ ALL = -1
 LEAST_OF_TYPE = 60  # handoffs of a task type
 MOST_TYPES = 30
 MOST_ROWS = 100_000  # handoffs a surrogate test looks at
-PRACTICAL_ORDER = 0.3  # below this share of climbing flow, nobody would call all work together ordered
+PRACTICAL_ORDER = 0.5  # below this share of climbing flow, nobody would call all work together ordered
+OBVIOUS_ORDER = 0.8  # from here the order is plain to see, whether or not a null can be beaten
 ROUTED = "who gets the work depends on the task type"
 STREAM_ORDERED = "handoffs of the type climb one ladder that the mixture of types does not have"
 ORDERED = "all handoffs climb one ladder beyond degrees"
@@ -174,6 +175,13 @@ def _concludes(candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tuple
     return (shape, (ROUTED, STREAM_ORDERED)) if STREAM_ORDERED in beaten else ("roles", (ROUTED,))
 
 
+def _obvious(candidate: Candidate) -> tuple[str, tuple[str, ...]] | None:
+    """A tree or chain of single agents is its own only arrangement under N1; it is shown, not claimed."""
+    if candidate.key != ALL or float(candidate.detail["score"]) < OBVIOUS_ORDER:
+        return None
+    return str(candidate.detail["shape"]), (ORDERED, PREFERRED)
+
+
 def _frames(parts: Sequence[Window], candidate: Candidate, whole: Window) -> tuple[NDArray[Any], Ints, bool]:
     """Excess handoffs per window and slot: over the sender's mean over types, or over uniform choice for all work."""
     giver, taker = _slots(whole)
@@ -248,6 +256,7 @@ handoffs = detectors.add("handoffs")(
             Claim(PREFERRED, "NR", _together, _climbing, "coherence", _all),
         ),
         concludes=_concludes,
+        obvious=_obvious,
         frames=_frames,
         retained=_retained,
         portrait=_portrait,

@@ -132,7 +132,7 @@ def read(log: Log) -> Reading:
     events, notes = _usable(log.events)
     tasks, task = _coded(events, "task")
     _, item = _coded(events, "item")
-    kinds, kind = _coded(events, "kind")
+    kinds, kind = _coded(events.with_columns(pl.col("kind").cast(pl.String).fill_null("")), "kind")
     ids, people = _coded_pair(events)
     arrays = {
         "time": events["time"].cast(pl.Float64).to_numpy().astype(np.float64),

@@ -16,7 +16,8 @@ from sim.detectors.core import Candidate, Claim, Detector, Minimum, Pool, Portra
 from sim.detectors.nulls import Frames
 from sim.detectors.window import Bools, Floats, Ints, Window
 
-BINS = 24
+BINS = 24  # finer bins hide slow changes behind counting noise
+CORRELATION_TIMES = 3.0
 LEAST_STRETCHES = 5
 TIMES_EQUAL = 1.25  # the busiest share over an equal share below which nobody would speak of a hub
 ALWAYS = "the agent of the same name does most of the work, run after run"
@@ -45,17 +46,18 @@ def _loads(parts: Sequence[Window], who: Ints) -> Floats:
 
 
 def stretches(window: Window) -> int:
-    """Number of stretches long enough to be independent: at least twice the correlation time of anybody's share.
+    """Number of stretches long enough to be nearly independent: three correlation times of the agents' shares.
 
-    Correlation time is (1 + r) / (1 - r) bins of the run's events, r the mean lag-1 autocorrelation of the shares.
+    A correlation time is (1 + r) / (1 - r) bins of the run's events, r the mean lag-1 autocorrelation of shares over
+    BINS bins, with the bias of short series undone: r = (BINS r' + 1) / (BINS - 3) (Kendall 1954, Biometrika 41:403).
     """
     who = participants(window)
     loads = _loads(window.parts(BINS, of=_uses(window)), who)
     moved = loads - loads.mean(axis=0)
     variance = (moved * moved).sum()
     r = float((moved[:-1] * moved[1:]).sum() / variance) if variance > 0 else 0.0
-    r = min(max(r, 0.0), 0.95)
-    return int(BINS // np.ceil(2.0 * (1.0 + r) / (1.0 - r)))
+    r = min(max((BINS * r + 1.0) / (BINS - 3.0), 0.0), 0.95)
+    return int(BINS // np.ceil(CORRELATION_TIMES * (1.0 + r) / (1.0 - r)))
 
 
 def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
