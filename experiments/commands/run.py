@@ -1,0 +1,74 @@
+"""swarmscope run: one scenario, one seed, one run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.commands._show import Json, below_home, emit, names, pairs, progress
+from experiments.errors import UsageProblem
+
+HELP = """Run a scenario and write a run folder with its log, report and topology.
+
+Example: swarmscope run factory --preset learning --set agents=60 --seed 1
+"""
+
+
+def command(
+    scenario: Annotated[str, typer.Argument(help="Name of a scenario; see 'swarmscope scenarios'.")],
+    preset: Annotated[str | None, typer.Option(help="Preset of the scenario; its default one if left out.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; may be repeated.")
+    ] = None,
+    until: Annotated[float | None, typer.Option(help="Model time at which the run ends.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    mind: Annotated[str, typer.Option(help="'rule' for the scenario's rule, or the name of another one.")] = "rule",
+    model: Annotated[str | None, typer.Option(help="Language model; not part of this version.")] = None,
+    log: Annotated[
+        str, typer.Option(help="What to keep: full, window:START:END, sample:SHARE or counters.")
+    ] = "full",
+    detectors: Annotated[str | None, typer.Option(help="Detectors, separated by commas; all if left out.")] = None,
+    alpha: Annotated[float, typer.Option(help="Level of the tests and of the false discovery rate.")] = 0.05,
+    out: Annotated[Path, typer.Option(help="Folder in which the run folder is made.")] = Path("runs"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that is in the way.")] = False,
+    as_json: Json = False,
+) -> None:
+    """See HELP."""
+    if model is not None:
+        raise UsageProblem(
+            f"--model: language-model minds are not part of this version, got '{model}'; leave --model out."
+        )
+    changed = pairs(changes, option="--set")
+    with progress() as say:
+        say(0, 0, f"preparing {scenario}")
+        from experiments.run import run
+
+        result = run(
+            scenario, preset=preset, changes=changed, until=until, seed=seed, mind=mind, log=log, out=out, force=force,
+            progress=say, detectors=names(detectors), alpha=alpha,
+        )  # fmt: skip
+    if as_json:
+        emit(machine(result.folder, result.manifest, reused=result.reused))
+        return
+    if result.reused:
+        typer.echo(f"An identical finished run is there already and was reused: {below_home(result.folder)}")
+    show(result.folder)
+
+
+def machine(folder: Path, manifest: Any, *, reused: bool = False) -> dict[str, Any]:
+    """A run for --json: where it is, its manifest and its report."""
+    from experiments.folder import REPORT, read_json
+
+    return {"folder": str(folder), "reused": reused, "manifest": manifest, "report": read_json(folder / REPORT)}
+
+
+def show(folder: Path) -> None:
+    """Print what was found, in sentences, and where the report is."""
+    from experiments.folder import PAGE, REPORT, read_json, read_manifest
+    from experiments.report.words import spoken
+
+    for line in spoken(read_json(folder / REPORT), read_manifest(folder)):
+        typer.echo(line)
+    typer.echo(f"Report: {below_home(folder / PAGE)}")

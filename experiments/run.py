@@ -1,0 +1,358 @@
+"""Run: one scenario with parameters and a seed becomes one run folder, whole or absent."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.errors import Interrupted, RunFailed, UsageProblem, sentence
+from experiments.folder import MANIFEST, SCHEMA_VERSION, clear_way, is_run, read_manifest, staged, write_json
+
+if TYPE_CHECKING:
+    from experiments.analysis import Analysis, Progress, Settings
+    from sim.record.log import Log
+    from sim.record.store import EventWriter
+    from sim.spec import Scenario, Value
+    from sim.world.engine import Engine, LogPlan
+    from sim.world.interventions import Intervention
+
+OUT = Path("runs")
+COMPILING = "compiling the kernel (first run only)"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run and where it is.
+
+    Attributes:
+        folder: The run folder.
+        manifest: What manifest.json says.
+        reused: True when an identical finished run was there already.
+        analysis: What was found; None for a run that was reused as it stood.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    reused: bool = False
+    analysis: Analysis | None = None
+
+    @property
+    def log(self) -> Log:
+        """The run's log; read from the folder when the run was reused."""
+        from sim.record.store import read_log
+
+        return read_log(self.folder) if self.analysis is None else self.analysis.log
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides a run's log, checked."""
+
+    scenario: Scenario
+    preset: str
+    changes: Mapping[str, Value]
+    values: Mapping[str, Value]
+    rule: str
+    mind: str
+    seed: int
+    until: float
+    log: LogPlan
+    interventions: tuple[Intervention, ...]
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """What the hash of the run covers."""
+        from experiments.fingerprint import code_version
+
+        built = self.scenario.build.__module__
+        return {
+            "scenario": self.scenario.name,
+            "parameters": dict(self.values),
+            "rule": self.rule,
+            "seed": self.seed,
+            "until": self.until,
+            "log": self.log.words(),
+            "interventions": [vars(i) for i in self.interventions],
+            "code": code_version([built, f"agents.rules.{self.rule}", "sim.world.engine"]),
+        }
+
+    def command(self) -> str:
+        """The command line that makes this run again."""
+        words = ["swarmscope", "run", self.scenario.name, "--preset", self.preset]
+        for name, value in self.changes.items():
+            words += ["--set", f"{name}={_said(value)}"]
+        words += ["--until", f"{self.until:g}", "--seed", str(self.seed)]
+        words += [] if self.mind == "rule" else ["--mind", self.mind]
+        words += [] if self.log.mode == "full" else ["--log", self.log.words()]
+        return shlex.join(words)
+
+
+def _said(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def plan(
+    scenario: str,
+    *,
+    preset: str | None = None,
+    changes: Mapping[str, object] | None = None,
+    until: float | None = None,
+    seed: int = 0,
+    mind: str = "rule",
+    log: str = "full",
+    interventions: Sequence[Intervention] = (),
+) -> Plan:
+    """Check what is asked for; UnknownNameError, ParameterError or UsageProblem where it cannot be done."""
+    from sim.spec import scenarios
+
+    chosen = scenarios.get(scenario)
+    values = chosen.values(preset, changes)
+    rule = chosen.rule_for(preset) if mind == "rule" else mind
+    from sim.world.engine import LogPlan, rule_module
+
+    rule_module(rule, chosen)
+    end = chosen.until if until is None else float(until)
+    if not 0 < end < float("inf"):
+        raise UsageProblem(f"--until: expected a model time above 0, got {until}.")
+    return Plan(
+        scenario=chosen,
+        preset=preset or chosen.default,
+        changes={name: values[name] for name in changes or {}},
+        values=values,
+        rule=rule,
+        mind=mind,
+        seed=int(seed),
+        until=end,
+        log=LogPlan.parse(log),
+        interventions=tuple(interventions),
+    )
+
+
+def run(
+    scenario: str,
+    *,
+    preset: str | None = None,
+    changes: Mapping[str, object] | None = None,
+    until: float | None = None,
+    seed: int = 0,
+    mind: str = "rule",
+    log: str = "full",
+    out: Path | str = OUT,
+    interventions: Sequence[Intervention] = (),
+    force: bool = False,
+    progress: Progress | None = None,
+    detectors: Sequence[str] | None = None,
+    alpha: float = 0.05,
+) -> RunResult:
+    """Run a scenario, analyse its log, and leave a run folder.
+
+    Args:
+        scenario: Registered name.
+        preset: One of the scenario's presets; its default one when None.
+        changes: Parameter values that differ from the preset.
+        until: Model time at which the run ends; the scenario's own when None.
+        seed: Seed of every draw, any whole number (taken modulo 2^64).
+        mind: ``rule`` for the rule of the preset, or the name of another rule the scenario takes.
+        log: What the log keeps: ``full``, ``window:START:END``, ``sample:SHARE`` or ``counters``.
+        out: Folder that run folders are made in.
+        interventions: Changes to the running world.
+        force: Replace a different or unfinished run that is in the way, and run again what is there already.
+        progress: Called with (done, total, what) while working.
+        detectors: Names of the detectors; all when None.
+        alpha: Level of the tests.
+
+    Returns:
+        The run; ``reused`` when an identical finished run was there.
+
+    Raises:
+        UnknownNameError, ParameterError, UsageProblem: For what was asked wrongly; nothing is written.
+        RunFailed: When the world or the analysis failed; the folder then says so.
+        Interrupted: At Ctrl-C; the folder holds the events so far.
+        OSError: When the folder cannot be written; nothing is left half-written.
+    """
+    say = progress or (lambda _done, _total, _what: None)
+    say(0, 0, f"preparing {scenario}")
+    asked = plan(
+        scenario, preset=preset, changes=changes, until=until, seed=seed, mind=mind, log=log, interventions=interventions
+    )
+    from experiments.analysis import Settings
+    from experiments.fingerprint import log_hash
+
+    settings = Settings(None if detectors is None else tuple(detectors), alpha).checked()
+    decides = asked.decides
+    seal = log_hash(decides)
+    folder = Path(out) / f"{asked.scenario.name}-{asked.seed}-{seal}"
+    found = None if force else _finished(folder, seal, settings, say)
+    if found is not None:
+        return found
+    clear_way(folder, force=force)
+    manifest = _manifest(asked, seal, decides["code"])
+    return _Attempt(asked, folder, manifest, settings, say).make()
+
+
+def _finished(folder: Path, seal: str, settings: Settings, say: Progress) -> RunResult | None:
+    """The identical finished run, analysed again where it was analysed otherwise; None when there is none."""
+    if not is_run(folder):
+        return None
+    manifest = read_manifest(folder)
+    if manifest.get("hash") != seal or manifest.get("status") != "complete":
+        return None
+    if manifest.get("analysis") == settings.as_dict():
+        return RunResult(folder, manifest, reused=True)
+    from experiments.detect import detect_again
+
+    made = detect_again(folder, settings=settings, progress=say)
+    return RunResult(folder, made.manifest, reused=True, analysis=made.analysis)
+
+
+def _manifest(asked: Plan, seal: str, code: str) -> dict[str, Any]:
+    from experiments.fingerprint import versions
+
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "what": "run",
+        "scenario": asked.scenario.name,
+        "preset": asked.preset,
+        "parameters": dict(asked.values),
+        "changed": sorted(asked.changes),
+        "seed": asked.seed,
+        "mind": asked.mind,
+        "rule": asked.rule,
+        "until": asked.until,
+        "log": asked.log.words(),
+        "interventions": [vars(i) for i in asked.interventions],
+        "hash": seal,
+        "code": code,
+        "versions": versions(),
+        "command": asked.command(),
+        "status": "failed",
+        "error": "",
+    }
+
+
+class _Attempt:
+    """One attempt at a run, from the world to the folder."""
+
+    def __init__(self, asked: Plan, folder: Path, manifest: dict[str, Any], settings: Settings, say: Progress) -> None:
+        self.asked, self.folder, self.manifest, self.settings, self.say = asked, folder, manifest, settings, say
+        self.started = time.perf_counter()
+
+    def make(self) -> RunResult:
+        """Run, analyse and write; see ``run`` for what it raises."""
+        from sim.record.store import EventWriter
+
+        engine = self._engine()
+        trouble: BaseException | None = None
+        analysis = None
+        with staged(self.folder) as place:
+            writer = EventWriter(place)
+            try:
+                self._advance(engine, writer)
+                analysis = self._analyse(engine, writer, place)
+            except OSError:
+                writer.abort()
+                raise
+            except (KeyboardInterrupt, Exception) as error:
+                trouble = error
+                self._keep(engine, writer, error)
+            self.manifest["peak_memory_bytes"] = peak_memory()
+            self.manifest["wall_time_s"] = round(time.perf_counter() - self.started, 3)
+            write_json(place / MANIFEST, self.manifest)
+        if isinstance(trouble, KeyboardInterrupt):
+            raise Interrupted(self._interrupted(engine)) from trouble
+        if trouble is not None:
+            raise RunFailed(f"{sentence(trouble)} What there is of the run is in {self.folder}.") from trouble
+        return RunResult(self.folder, self.manifest, analysis=analysis)
+
+    def _engine(self) -> Engine:
+        from sim.world.engine import Engine, rule_module
+
+        asked = self.asked
+        return Engine(
+            asked.scenario,
+            values=asked.values,
+            seed=asked.seed % 2**64,
+            rule=rule_module(asked.rule, asked.scenario),
+            rule_name=asked.rule,
+            plan=asked.log,
+            interventions=asked.interventions,
+        )
+
+    def _advance(self, engine: Engine, writer: EventWriter) -> None:
+        until = self.asked.until
+        if not has_machine_code(engine):
+            self.say(0, until, COMPILING)
+        for reached in engine.slices(until, writer):
+            self.say(reached, until, f"running to time {until:g}")
+
+    def _analyse(self, engine: Engine, writer: EventWriter, place: Path) -> Analysis:
+        from experiments.analysis import Channel, analyse
+        from experiments.reports import summary, write_report
+        from sim.record.store import read_log
+
+        self._close(engine, writer)
+        log = read_log(place)
+        changed = [i.name for i in self.asked.interventions if i.action == "set"]
+        channel = Channel.of(self.asked.values, changed=changed)
+        analysis = analyse(log, settings=self.settings, channel=channel, progress=self.say)
+        self.manifest |= summary(analysis)
+        self.manifest["status"] = "complete"
+        self.manifest["wall_time_s"] = round(time.perf_counter() - self.started, 3)
+        self.manifest["peak_memory_bytes"] = peak_memory()
+        write_report(analysis, self.manifest, place)
+        return analysis
+
+    def _close(self, engine: Engine, writer: EventWriter) -> None:
+        """Write the event table and what the engine knows at this moment."""
+        beside = engine.beside()
+        meta = {**beside.meta, "scenario": self.asked.scenario.name, "seed": self.asked.seed}
+        if self.asked.log.mode == "full":
+            meta["cost"] = engine.cost
+        writer.finish(replace(beside, meta=meta))
+        self.manifest["model_time"] = engine.now
+        self.manifest["events"] = engine.events
+        self.manifest["events_kept"] = writer.rows
+        self.manifest["cost"] = engine.cost
+
+    def _keep(self, engine: Engine, writer: EventWriter, error: BaseException) -> None:
+        """Save what there is of an interrupted or failed run."""
+        interrupted = isinstance(error, KeyboardInterrupt)
+        self.manifest["status"] = "interrupted" if interrupted else "failed"
+        self.manifest["error"] = "" if interrupted else sentence(error)
+        if not writer.finished:
+            engine.drain(writer)
+            self._close(engine, writer)
+            self.manifest["decisions"] = {}
+
+    def _interrupted(self, engine: Engine) -> str:
+        return (
+            f"Interrupted at model time {engine.now:g} of {self.asked.until:g}; the {engine.events:,} events so far are "
+            f"in {self.folder}. Analyse them with: swarmscope detect {shlex.quote(str(self.folder))}"
+        )
+
+
+def has_machine_code(engine: Engine) -> bool:
+    """True when the engine's kernel was compiled by an earlier process."""
+    source = getattr(engine.kernel, "__file__", None)
+    if source is None:
+        return False
+    folder = Path(source).parent / "__pycache__"
+    return any(folder.glob(f"{Path(source).stem}.*.nbi"))
+
+
+def peak_memory() -> int | None:
+    """Most memory this process ever held, in bytes; None where the system does not tell."""
+    if os.name != "posix":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
