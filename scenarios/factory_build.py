@@ -14,11 +14,15 @@ from sim.spec import ParameterError
 from sim.world.books import PENDING
 from sim.world.channels import both_ways, contact_columns, graph_edges, neighbour_table
 from sim.world.clock import MOMENT
+from sim.world.draws import exponential
 from sim.world.loops import advance_events
-from sim.world.population import Built, Setup, new_agents
+from sim.world.population import Built, Setup, new_agents, streams
 from sim.world.work import HOP_FREE, HOP_ROOM, NOBODY, QUEUE, ROOM, grown, new_hops, new_items
 
 FREE = kernel.FREE
+ARRIVAL = kernel.ARRIVAL
+# The gap before arrival 0 is drawn from a number that no arrival has.
+FIRST_ARRIVAL = 2**64 - 1
 # Task rows of a rule: every type, assembly.
 EXTRA_TASKS = 1
 # The fixed edges of the review loop: intake 0, work 1, review 2, integrate 3.
@@ -111,7 +115,8 @@ def _world(setup: Setup, agents: Any, start: Any, neighbour: Any, entries: Any, 
     count = np.zeros(32, np.int64)
     count[ROOM], count[HOP_ROOM], count[kernel.TOLD] = rows, hops, NOBODY
     if rate > 0:
-        clock[0].subject = n
+        first = streams(setup.seed ^ ARRIVAL, np.array([FIRST_ARRIVAL], np.uint64))[0]
+        clock[0].time, clock[0].subject = exponential(first, 1, kernel.GAP, rate), n
         count[PENDING] = 1
     return kernel.World(
         agents=agents, start=start, neighbour=neighbour, items=new_items(rows),

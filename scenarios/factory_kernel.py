@@ -58,7 +58,8 @@ FAIL, ASK = KIND_CODES["fail"], KIND_CODES["ask"]
 
 # Purposes of an agent's draws that belong to the physics; rules use purposes below 100.
 SERVICE, GLANCE = 100, 101
-# Purposes of an arrival's draws.
+# Purposes of an arrival's draws, and what sets its stream apart.
+ARRIVAL = 0xA551
 GAP, TYPE, ENTRY = 1, 2, 3
 
 # Places in World.count: the first of the items whose outcome is still to be told, and the arrivals so far.
@@ -210,7 +211,7 @@ def glance(world: Any, log: Any, agent: int, time: float) -> None:
 def arrive(world: Any, log: Any, time: float) -> None:
     """One item arrives at an entry agent; its parts arrive with it; the next arrival is scheduled."""
     physics = world.physics[0]
-    name = stream(np.uint64(physics.seed) ^ np.uint64(0xA551), np.uint64(world.count[ARRIVALS]))
+    name = stream(np.uint64(physics.seed) ^ np.uint64(ARRIVAL), np.uint64(world.count[ARRIVALS]))
     world.count[ARRIVALS] += 1
     schedule(world, time + exponential(name, 1, GAP, physics.rate), world.agents.shape[0])
     u = unit(name, 0, TYPE)

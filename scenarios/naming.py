@@ -12,7 +12,7 @@ if the hearer knows it both keep only that word, else the hearer adds it.
 Design concepts: emergence (a shared convention), interaction (pairs), sensing (the word heard, whether it succeeded),
 stochasticity (pairs keyed by game, words by agent), collectives (none), observation (one ``play`` event a game).
 
-Initialisation: empty inventories, or everybody knows word 1 where there is a committed minority.
+Initialisation: empty inventories, or with ``shared`` everybody knows word 1.
 
 Input data: none.
 
@@ -40,13 +40,14 @@ GAMES = 0x6A3E
 PARAMETERS = (
     Param("agents", 200, "How many agents there are.", low=2, high=10_000_000),
     Param("words", 0, "Size of a common pool of words; 0 lets speakers invent new ones.", low=0, high=1_000_000),
-    Param("committed", 0.0, "Share of agents that always say word 0; all others then start with word 1.", low=0.0, high=1.0),
+    Param("committed", 0.0, "Share of agents that always say word 0.", low=0.0, high=1.0),
+    Param("shared", False, "Everybody starts with word 1 of the pool instead of with an empty memory."),
     Param("capacity", 0, "Words an agent can remember; 0 picks enough for the size.", low=0, high=1_000_000),
 )
 PRESETS: dict[str, dict[str, Value]] = {
     "minimal": {},
     "pool": {"words": 2, "agents": 100},
-    "committed": {"agents": 200, "words": 2, "committed": 0.12},
+    "committed": {"agents": 200, "words": 2, "committed": 0.12, "shared": True},
 }
 
 
@@ -80,8 +81,8 @@ def build(setup: Any) -> Any:
     from sim.world.population import Built, new_agents
 
     n, words, share = int(setup["agents"]), int(setup["words"]), float(setup["committed"])
-    if share > 0 and words < 2:
-        raise ParameterError("scenario 'naming': 'committed' needs a pool of at least 2 words; set words=2.")
+    if (share > 0 or setup["shared"]) and words < 2:
+        raise ParameterError("scenario 'naming': 'committed' and 'shared' need a pool of at least 2 words; set words=2.")
     agents = new_agents(setup, agents=n, extra=[("committed", "i8")])
     row_of = setup.row_of(n)
     physics = np.zeros(1, [("seed", "u8"), ("pool", "i8")]).view(np.recarray)
@@ -89,8 +90,8 @@ def build(setup: Any) -> Any:
     # The busiest inventory of a run stays below 4 sqrt(N) + 16 words in the minimal game.
     capacity = int(setup["capacity"]) or (words if words else int(4 * n**0.5) + 16)
     starts = {}
-    if share > 0:
-        agents["committed"][row_of[: round(share * n)]] = 1
+    agents["committed"][row_of[: round(share * n)]] = 1
+    if setup["shared"]:
         inventory = np.zeros((n, capacity + 1), np.int64)
         inventory[:, :2] = 1
         starts["words"] = inventory

@@ -155,8 +155,12 @@ class Engine:
             contacts=contacts,
             kept=self.plan.mode,
             predefined=self.built.predefined,
-            meta={"log": self.plan.words()},
+            meta={"log": self.plan.words(), "cost": self.cost, **self._in_flight()},
         )
+
+    def _in_flight(self) -> dict[str, object]:
+        """The world's own count of items in the system, against which the log's is held."""
+        return {"in_flight": int(self.meter("in_system"))} if "in_system" in self.built.meters else {}
 
     def set(self, name: str, value: object) -> None:
         """Change a live parameter of the running world; ParameterError when it only acts at reset."""

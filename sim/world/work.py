@@ -143,7 +143,7 @@ def draw_origin(world: Any, row: int, name: int) -> None:
         total += z * z
     scale = 1.0 / math.sqrt(total)
     for j in range(dimension):
-        world.origin[row, j] = float(world.origin[row, j]) * scale
+        world.origin[row, j] = np.float64(world.origin[row, j]) * scale
         world.vector[row, j] = world.origin[row, j]
 
 
@@ -171,7 +171,7 @@ def drift(world: Any, row: int, name: int, hop: int, noise: float) -> None:
     dimension = world.vector.shape[1]
     step = noise / math.sqrt(dimension)
     for j in range(dimension):
-        world.vector[row, j] = float(world.vector[row, j]) + step * normal(name, hop * dimension + j, NOISE)
+        world.vector[row, j] = np.float64(world.vector[row, j]) + step * normal(name, hop * dimension + j, NOISE)
     normalise(world, row)
 
 
@@ -179,17 +179,17 @@ def normalise(world: Any, row: int) -> None:
     """Give the item's embedding length 1."""
     total = 0.0
     for j in range(world.vector.shape[1]):
-        total += float(world.vector[row, j]) * float(world.vector[row, j])
+        total += np.float64(world.vector[row, j]) * np.float64(world.vector[row, j])
     scale = 1.0 / math.sqrt(total)
     for j in range(world.vector.shape[1]):
-        world.vector[row, j] = float(world.vector[row, j]) * scale
+        world.vector[row, j] = np.float64(world.vector[row, j]) * scale
 
 
 def similarity(world: Any, row: int) -> float:
     """Cosine between the item's embedding and its original."""
     total = 0.0
     for j in range(world.vector.shape[1]):
-        total += float(world.vector[row, j]) * float(world.origin[row, j])
+        total += np.float64(world.vector[row, j]) * np.float64(world.origin[row, j])
     return total
 
 
