@@ -6,7 +6,7 @@ windows and writes the ledger, so no detector can skip a null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from zlib import crc32
@@ -111,7 +111,9 @@ def detect(
         say(done, len(plans), f"testing {plan.detector.name} {plan.window.run}".strip())
         found += _examine(plan, settings)
     together = pooling.tests(reading.windows, chosen, log, most=settings.most, alpha=alpha, rng=settings.rng)
-    found, pooled_rows = _correct(found, [outcome.row for outcome in together])
+    found = _correct(found)
+    # Claims on all runs together are few, and planned whatever the runs show: a family of their own.
+    pooled_rows = list(_corrected([outcome.row for outcome in together]))
     pooled = pooling.structures(together, pooled_rows, alpha=alpha)
     made = _structures(found, log, settings, say)
     made += pooled
@@ -126,7 +128,7 @@ def detect(
         ledger=tuple(ledger),
         decisions=facts.decisions(log),
         log=facts.table(log, reading.windows),
-        notes=facts.notes(log, reading),
+        notes=(*facts.notes(log, reading), *facts.power(sum(p.tests for p in plans), most, alpha)),
     )
 
 
@@ -190,28 +192,35 @@ def _refusal(detector: str, verdict: str, reason: str, runs: Sequence[str], tota
 def _examine(plan: Plan, settings: Settings) -> list[Finding]:
     """Test every claim of a plan; whether a candidate lasts is tested only where the claims lead somewhere."""
     tests: list[dict[str, Tested]] = [{} for _ in plan.candidates]
+    groups: dict[tuple[str, object], list[Claim]] = {}
     for claim in plan.detector.claims:
-        chosen = [k for k, c in enumerate(plan.candidates) if claim.applies(c) and not c.dismissed]
-        outcome = _run(plan, claim, [plan.candidates[k] for k in chosen], settings) if chosen else None
-        for place, k in enumerate(chosen):
-            if outcome is not None:
-                tests[k][claim.name] = (claim, outcome, place)
+        groups.setdefault((claim.null, claim.sample), []).append(claim)
+    for claims in groups.values():
+        for (number, k), (outcome, place) in _run(plan, claims, settings).items():
+            tested = plan.detector.claims[number]
+            tests[k][tested.name] = (tested, outcome, place)
     return [_finding(plan, c, t, settings) for c, t in zip(plan.candidates, tests, strict=True)]
 
 
-def _run(plan: Plan, claim: Claim, candidates: Sequence[Candidate], settings: Settings) -> Test | None:
-    sample = claim.sample(plan.window, candidates)
+def _run(plan: Plan, claims: Sequence[Claim], settings: Settings) -> dict[tuple[int, int], tuple[Test, int]]:
+    """Test claims that share a null and a sample on the same surrogates: (claim, candidate) -> (test, place in it)."""
+    sides = [[k for k, c in enumerate(plan.candidates) if claim.applies(c) and not c.dismissed] for claim in claims]
+    used = [plan.candidates[k] for k in sorted({k for side in sides for k in side})]
+    sample = claims[0].sample(plan.window, used) if used else None
     if sample is None:
-        return None
-    rng = settings.rng(plan.detector.name, plan.window.run, claim.name)
-    return compare(
+        return {}
+    asked = [(claim, [plan.candidates[k] for k in side]) for claim, side in zip(claims, sides, strict=True) if side]
+    test = compare(
         sample,
-        lambda s: claim.statistic(s, candidates),
-        NULLS[claim.null],
+        lambda s: np.concatenate([claim.statistic(s, candidates) for claim, candidates in asked]),
+        NULLS[claims[0].null],
         most=settings.most,
         stop=settings.stop,
-        rng=rng,
+        rng=settings.rng(plan.detector.name, plan.window.run, claims[0].name),
     )
+    number = {claim.name: n for n, claim in enumerate(plan.detector.claims)}
+    flat = [(number[claim.name], k) for claim, side in zip(claims, sides, strict=True) for k in side]
+    return {pair: (test, place) for place, pair in enumerate(flat)}
 
 
 def _finding(plan: Plan, candidate: Candidate, tests: dict[str, Tested], settings: Settings) -> Finding:
@@ -311,17 +320,15 @@ def _fitting(events: int, per_window: int) -> tuple[int, ...] | None:
     return next((grid for grid in GRIDS if events // grid[-1] >= per_window), None)
 
 
-def _correct(found: Sequence[Finding], pooled: Sequence[Row]) -> tuple[list[Finding], list[Row]]:
-    """Give every tested row its q-value over the whole ledger; planned tests not carried out count as p = 1."""
-    rows = [row for finding in found for row in finding.rows] + list(pooled)
-    tested = [row.p for row in rows if row.p is not None]
-    q = iter(q_values(tested, tests=len(rows)))
-    corrected = iter([row if row.p is None else replace(row, q=next(q)) for row in rows])
-    findings = [
-        replace(finding, claims=tuple(next(corrected) for _ in finding.claims), lasting=next(corrected))
-        for finding in found
-    ]
-    return findings, list(corrected)
+def _correct(found: Sequence[Finding]) -> list[Finding]:
+    """Give every tested row its q-value over all runs; planned tests not carried out count as p = 1."""
+    rows = _corrected([row for finding in found for row in finding.rows])
+    return [replace(finding, claims=tuple(next(rows) for _ in finding.claims), lasting=next(rows)) for finding in found]
+
+
+def _corrected(rows: Sequence[Row]) -> Iterator[Row]:
+    q = iter(q_values([row.p for row in rows if row.p is not None], tests=len(rows)))
+    return iter([row if row.p is None else replace(row, q=next(q)) for row in rows])
 
 
 def _structures(found: Sequence[Finding], log: Log, settings: Settings, say: Progress) -> list[Structure]:

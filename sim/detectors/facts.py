@@ -65,6 +65,17 @@ def notes(log: Log, reading: Reading) -> tuple[str, ...]:
     return (*said, *reading.notes, *log.notes, *log.predefined)
 
 
+def power(tests: int, most: int, alpha: float) -> tuple[str, ...]:
+    """A sentence when so many tests were planned that a claim standing alone could not survive the correction."""
+    needed = -(-tests // int(alpha * (most + 1)))
+    if needed <= 1:
+        return ()
+    return (
+        f"{tests:,} tests were planned and {most:,} surrogates drawn at most: in a single run a claim survives the "
+        f"correction only together with at least {needed - 1:,} others as clear.",
+    )
+
+
 def _origins(log: Log) -> str:
     counts = decisions(log)
     total, censored = sum(counts.values()), counts.get("censored", 0)

@@ -10,6 +10,7 @@ from scipy.sparse.linalg import cg
 
 from sim.detectors.window import Floats, Ints
 
+RIDGE = 1e-9
 DENSE = 200  # agents up to which the trophic equations are solved as a dense system
 
 
@@ -29,21 +30,26 @@ def trophic_levels(n: int, source: Ints, target: Ints, weight: Floats) -> Floats
     """
     if len(source) == 0:
         return np.zeros(n)
-    flow = coo_array((weight, (source, target)), shape=(n, n)).tocsr()
-    inward, outward = flow.sum(axis=0), flow.sum(axis=1)
-    both = flow + flow.T
-    _, part = connected_components(both, directed=False)
-    if n <= DENSE:
-        laplacian = np.diag(inward + outward) - both.toarray()
-        # One agent per part is held at level 0: it makes the singular system definite and is undone below.
-        laplacian[np.unique(part, return_index=True)[1], np.unique(part, return_index=True)[1]] += 1.0
-        h = np.linalg.solve(laplacian, inward - outward)
-    else:
-        system = diags_array(inward + outward + 1e-9 * weight.max()) - both
-        h = cg(system, inward - outward, rtol=1e-6, maxiter=2000)[0]
+    h = _potential(n, source, target, weight)
+    _, part = connected_components(coo_array((weight, (source, target)), shape=(n, n)), directed=False)
     lowest = np.full(part.max() + 1, np.inf)
     np.minimum.at(lowest, part, h)
     return np.asarray(h - lowest[part], dtype=np.float64)
+
+
+def _potential(n: int, source: Ints, target: Ints, weight: Floats) -> Floats:
+    """Solution of the level equations up to a constant per connected part."""
+    inward, outward = np.bincount(target, weight, n), np.bincount(source, weight, n)
+    # The ridge picks the solution with mean 0 in each part; the right side sums to 0 there, so nothing else changes.
+    diagonal = inward + outward + RIDGE * weight.max()
+    if n <= DENSE:
+        flow = np.bincount(source * n + target, weight, n * n).reshape(n, n)
+        laplacian = -(flow + flow.T)
+        laplacian[np.diag_indices(n)] += diagonal
+        return np.asarray(np.linalg.solve(laplacian, inward - outward), dtype=np.float64)
+    flow = coo_array((weight, (source, target)), shape=(n, n)).tocsr()
+    system = diags_array(diagonal) - flow - flow.T
+    return np.asarray(cg(system, inward - outward, rtol=1e-6, maxiter=2000)[0], dtype=np.float64)
 
 
 def order(n: int, source: Ints, target: Ints, weight: Floats) -> float:
@@ -57,7 +63,7 @@ def order(n: int, source: Ints, target: Ints, weight: Floats) -> float:
     total = weight.sum()
     if total <= 0:
         return 0.0
-    h = trophic_levels(n, source, target, weight)
+    h = _potential(n, source, target, weight)
     return float(1.0 - (weight * (h[target] - h[source] - 1.0) ** 2).sum() / total)
 
 

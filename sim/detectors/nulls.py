@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,13 @@ class Handoffs:
     task: Ints
     giver: Ints
     taker: Ints
+
+    @cached_property
+    def chunk(self) -> Ints:
+        """Numbers of the chunks of CHUNK neighbouring handoffs of one sender, shape (rows,), not decreasing."""
+        sender = self.giver[self.slot]
+        start = np.searchsorted(sender, sender)
+        return start + (np.arange(len(sender)) - start) // CHUNK  # unique: a sender has fewer chunks than rows
 
 
 @dataclass(frozen=True)
@@ -201,11 +209,7 @@ def permute_tasks(sample: Handoffs, rng: np.random.Generator) -> Handoffs:
     depends on the type. Permuting among neighbours in time only keeps what drifts, so a change of the mix of types that
     coincides with a change of partners is not mistaken for routing by type.
     """
-    sender = sample.giver[sample.slot]
-    start = np.searchsorted(sender, sender)  # rows are sorted by sender
-    rank = np.arange(len(sender)) - start
-    chunk = start * 1.0 + rank // CHUNK  # unique: a sender has fewer chunks than rows
-    order = np.argsort(chunk + 0.999 * rng.random(len(chunk)))
+    order = np.argsort(sample.chunk + 0.999 * rng.random(len(sample.chunk)))
     return replace(sample, task=sample.task[order])
 
 
