@@ -17,9 +17,8 @@ from sim.world.clock import MOMENT
 from sim.world.draws import exponential
 from sim.world.loops import advance_events
 from sim.world.population import Built, Setup, new_agents, streams
-from sim.world.work import HOP_FREE, HOP_ROOM, NOBODY, QUEUE, ROOM, grown, new_hops, new_items
+from sim.world.work import FREE, HOP_FREE, HOP_ROOM, NOBODY, QUEUE, ROOM, grown, new_hops, new_items
 
-FREE = kernel.FREE
 ARRIVAL = kernel.ARRIVAL
 # The gap before arrival 0 is drawn from a number that no arrival has.
 FIRST_ARRIVAL = 2**64 - 1
@@ -27,7 +26,7 @@ FIRST_ARRIVAL = 2**64 - 1
 EXTRA_TASKS = 1
 # The fixed edges of the review loop: intake 0, work 1, review 2, integrate 3.
 FLOW_PAIRS = np.array([[0, 1], [1, 2], [2, 1], [2, 3]])
-PHYSICS = {
+PHYSICS: dict[str, Callable[..., Any]] = {
     "sense": kernel.sense, "apply": kernel.apply, "happen": kernel.happen, "tell": kernel.tell,
     "waiting": kernel.waiting, "short": kernel.short, "wake": kernel.wake,
 }  # fmt: skip
@@ -64,11 +63,15 @@ def build_factory(setup: Setup) -> Built:
 
 def _agents(setup: Setup) -> Any:
     n, types = int(setup["agents"]), int(setup["types"])
-    agents = new_agents(setup, agents=n, extra=[("served", "i8"), *QUEUE, ("proficiency", "f8", (types + EXTRA_TASKS,))])
+    agents = new_agents(
+        setup, agents=n, extra=[("served", "i8"), *QUEUE, ("proficiency", "f8", (types + EXTRA_TASKS,))]
+    )
     agents["serving"] = NOBODY
     skill = proficiency_of(setup.values, seed=setup.seed)
     if not skill.any(axis=0).all():
-        raise ParameterError("scenario 'factory': no agent has skill " f"{int(np.argmin(skill.any(axis=0)))}; see 'skills'.")
+        raise ParameterError(
+            f"scenario 'factory': no agent has skill {int(np.argmin(skill.any(axis=0)))}; see 'skills'."
+        )
     agents["proficiency"][setup.row_of(n), :types] = skill
     # Anybody can put finished parts together.
     agents["proficiency"][:, types:] = 1.0
@@ -195,7 +198,10 @@ def grow(world: Any) -> Any:
     """The same world with twice the room wherever little is left."""
     count = world.count
     if count[ROOM] < kernel.PARTS_MAX + 2:
-        more = {name: np.concatenate([a, np.zeros_like(a)]) for name, a in (("vector", world.vector), ("origin", world.origin))}
+        more = {
+            name: np.concatenate([a, np.zeros_like(a)])
+            for name, a in (("vector", world.vector), ("origin", world.origin))
+        }
         world = world._replace(items=grown(world.items, count, FREE, ROOM, "link"), **more)
     if count[HOP_ROOM] < 4:
         world = world._replace(hops=grown(world.hops, count, HOP_FREE, HOP_ROOM, "before"))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.record.events import KIND_CODES
-from sim.world.buffer import emit
 from sim.world.books import NOW, OWN_SUM, PENDING
+from sim.world.buffer import emit
 from sim.world.clock import schedule
 from sim.world.contract import decide, learn
 from sim.world.draws import below, exponential, stream, unit
@@ -28,7 +28,6 @@ from sim.world.view import (
     WHOLE,
 )
 from sim.world.work import (
-    FREE,
     FLAW,
     HOP_ROOM,
     INSPECT,

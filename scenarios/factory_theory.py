@@ -50,7 +50,9 @@ def chain_visits(passes: csr_matrix, entry: np.ndarray) -> np.ndarray:
     if n <= DENSE_LIMIT:
         made = np.asarray(spsolve(csr_matrix(identity(n) - passes.T), entry))
         if not np.isfinite(made).all() or (made < -1e-9).any() or made.sum() > 1e9:
-            raise ParameterError("factory: some work can never be done by anybody it can reach; give more agents skills.")
+            raise ParameterError(
+                "factory: some work can never be done by anybody it can reach; give more agents skills."
+            )
         return made
     made, step, turn = entry.copy(), entry, passes.T.tocsr()
     for _ in range(ROUNDS):

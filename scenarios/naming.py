@@ -26,12 +26,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.record.events import KIND_CODES
+from sim.spec import Field, Param, ParameterError, Scenario, Value, scenarios
 from sim.world.books import BROKEN, OWN_SUM, ROUND
 from sim.world.buffer import emit
 from sim.world.contract import choose, learn
 from sim.world.draws import below, stream
 from sim.world.view import ACTOR, PARTNER, Draws
-from sim.spec import Field, Param, ParameterError, Scenario, Value, scenarios
 
 PLAY = KIND_CODES["play"]
 FIRST, SECOND = 1, 2
@@ -82,7 +82,9 @@ def build(setup: Any) -> Any:
 
     n, words, share = int(setup["agents"]), int(setup["words"]), float(setup["committed"])
     if (share > 0 or setup["shared"]) and words < 2:
-        raise ParameterError("scenario 'naming': 'committed' and 'shared' need a pool of at least 2 words; set words=2.")
+        raise ParameterError(
+            "scenario 'naming': 'committed' and 'shared' need a pool of at least 2 words; set words=2."
+        )
     agents = new_agents(setup, agents=n, extra=[("committed", "i8")])
     row_of = setup.row_of(n)
     physics = np.zeros(1, [("seed", "u8"), ("pool", "i8")]).view(np.recarray)
@@ -139,9 +141,7 @@ def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) 
     if reply < 0.0 or answer < 0.0:
         world.count[BROKEN] = 1
     world.sums[OWN_SUM] += success
-    emit(
-        log, time, PLAY, speaker, hearer, -1, -1, word, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan
-    )
+    emit(log, time, PLAY, speaker, hearer, -1, -1, word, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan)
 
 
 def games(world: Any, log: Any) -> float:
@@ -176,8 +176,10 @@ scenarios.add("naming")(
             "pool": "two words compete from the start",
             "committed": "twelve in a hundred never change their mind",
         },
-        notice=("Words pile up first: at the peak there are about half as many different words as agents.",
-                "Success stays rare for long and then rises steeply."),
+        notice=(
+            "Words pile up first: at the peak there are about half as many different words as agents.",
+            "Success stays rare for long and then rises steeply.",
+        ),
         tries=("Set committed to 0.06 and to 0.12: the first never tips.",),
         odd=__doc__ or "",
     )

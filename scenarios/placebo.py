@@ -100,7 +100,9 @@ def build(setup: Any) -> Any:
 
             raise ParameterError("rule 'habit' contacts others; in scenario 'placebo' it needs kind=ties.")
         numbers = np.argsort(setup.row_of(n))
-        likings = np.random.default_rng([setup.seed & 0xFFFFFFFF, 0x11CE]).lognormal(0.0, float(setup["favour"]), (n, n))
+        likings = np.random.default_rng([setup.seed & 0xFFFFFFFF, 0x11CE]).lognormal(
+            0.0, float(setup["favour"]), (n, n)
+        )
         rows = [likings[numbers[i], numbers[neighbour[start[i] : start[i + 1]]]] for i in range(n)]
         starts["liking"] = np.array(rows)
     world = World(agents, start, neighbour, physics, np.zeros(16, np.int64), np.zeros(16))

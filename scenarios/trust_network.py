@@ -122,9 +122,7 @@ def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, 
     if world.physics[0].both == 1:
         learn(sense(world, host), minds[host], Outcome(world.back[contact]), PARTNER, rule[0])
     world.sums[OWN_SUM] += amount
-    emit(
-        log, time, VISIT, agent, host, -1, -1, -1, -1, float(option), 0.0, np.nan, np.uint64(0), np.nan
-    )
+    emit(log, time, VISIT, agent, host, -1, -1, -1, -1, float(option), 0.0, np.nan, np.uint64(0), np.nan)
 
 
 def visits(world: Any, log: Any) -> float:
@@ -152,8 +150,10 @@ scenarios.add("trust_network")(
             "urns": "no forgetting, only the visitor learns: independent urns",
             "off": "no reinforcement: flat shares, nothing to find",
         },
-        notice=("Once a pair has formed neither of the two visits anybody else.",
-                "With keep 0.99 there are friends all the time, but never the same for long."),
+        notice=(
+            "Once a pair has formed neither of the two visits anybody else.",
+            "With keep 0.99 there are friends all the time, but never the same for long.",
+        ),
         tries=("Set both to false: friendship is no longer mutual.",),
         odd=__doc__ or "",
     )

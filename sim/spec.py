@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,9 +35,7 @@ class Param:
         try:
             made = _convert(value, want)
         except (TypeError, ValueError):
-            raise ParameterError(
-                f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}."
-            ) from None
+            raise ParameterError(f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}.") from None
         if self.choices and made not in self.choices:
             raise ParameterError(
                 f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}.{suggest(str(made), self.choices)}"
@@ -44,7 +43,7 @@ class Param:
         if isinstance(made, float | int) and not isinstance(made, bool):
             below = self.low is not None and made < self.low
             above = self.high is not None and made > self.high
-            if below or above or made != made:
+            if below or above or math.isnan(made):
                 raise ParameterError(f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}.")
         return made
 
@@ -124,6 +123,11 @@ class Scenario:
     tries: tuple[str, ...] = ()
     odd: str = ""
     preset_words: Mapping[str, str] = field(default_factory=dict)
+    preset_rules: Mapping[str, str] = field(default_factory=dict)
+
+    def rule_for(self, preset: str | None = None) -> str:
+        """The rule that decides ``preset`` unless another is asked for."""
+        return self.preset_rules.get(preset or self.default, self.rules[0])
 
     def param(self, name: str) -> Param:
         """The parameter called ``name``; ParameterError with a suggestion otherwise."""

@@ -17,7 +17,13 @@ FLOOR = 0.001
 DOUBT_SPEED = 0.05
 
 
-PARAMETERS: tuple[str, ...] = ("attempt", "keep", "review", "refuse", "patience",)
+PARAMETERS: tuple[str, ...] = (
+    "attempt",
+    "keep",
+    "review",
+    "refuse",
+    "patience",
+)
 # Column: (type, dimensions, start value); the scenario gives the dimensions their lengths.
 STATE: dict[str, tuple[str, tuple[str, ...], float]] = {
     "trust": ("f8", ("tasks", "slots"), 1.0),

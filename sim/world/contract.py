@@ -4,7 +4,6 @@
 names from here; ``sim.world.linker`` puts the bound functions in their place, so none of these bodies ever runs.
 """
 
-# ruff: noqa: ARG001
 from __future__ import annotations
 
 from typing import Any

@@ -147,7 +147,7 @@ class Engine:
         contacts = None
         if self.built.contacts is not None:
             contacts = pl.DataFrame(dict(zip(("source", "target"), self.built.contacts, strict=True)))
-        labels = self.built.labels or [None] * n
+        labels = list(self.built.labels) if self.built.labels else [None] * n
         columns = {"id": np.arange(n), "key": agents["key"], "label": pl.Series(labels, dtype=pl.String)}
         return Log(
             events=empty_events(),
@@ -215,7 +215,9 @@ class Engine:
 
 def new_minds(rule: Any, built: Built, *, agents: int) -> tuple[Any, Any]:
     """The rule's columns for every agent, and its parameters, as record arrays (agents,) and (1,)."""
-    fields: list[Any] = [(name, kind, tuple(built.dims[d] for d in dims)) for name, (kind, dims, _) in rule.STATE.items()]
+    fields: list[Any] = [
+        (name, kind, tuple(built.dims[d] for d in dims)) for name, (kind, dims, _) in rule.STATE.items()
+    ]
     minds = np.zeros(agents, np.dtype(fields or [("nothing", "i1")], align=True)).view(np.recarray)
     for name, (_, _, start) in rule.STATE.items():
         minds[name] = built.starts.get(name, start)

@@ -4,20 +4,18 @@ Every loop has the same face: ``advance(world, minds, rule, log, until, budget) 
 names imported here from nowhere: see ``happen``, ``tell``, ``turn``, ``settle``.
 """
 
-# ruff: noqa: ARG001
 from __future__ import annotations
 
 from typing import Any
 
-from sim.world.buffer import MARGIN, ROWS
 from sim.world.books import BROKEN, NOW, PENDING, PHASE, PLACE, ROUND
+from sim.world.buffer import MARGIN, ROWS
 from sim.world.clock import take_first
 from sim.world.contract import UnboundError, apply, choose, sense
 from sim.world.view import Draws
 
 # Why a kernel gave back control.
 TIME, BUFFER, CAPACITY, SLICE, OVERFLOW = 0, 1, 2, 3, 4
-
 
 
 def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: float) -> None:

@@ -50,7 +50,6 @@ def pick_below(draws: Any, purpose: int, n: int) -> int:
     return below(draws.stream, draws.count, purpose, n)
 
 
-
 def invent(draws: Any, purpose: int) -> int:
     """A payload id that nobody else will think of: 62 random bits."""
     return np.int64(bits(draws.stream, draws.count, purpose) >> np.uint64(2))

@@ -12,7 +12,9 @@ SCENARIO = scenarios.get("naming")
 
 def engine(seed, *, log="counters", **changes):
     values = SCENARIO.values(None, changes)
-    return Engine(SCENARIO, values=values, seed=seed, rule=minimal_naming, rule_name="minimal_naming", plan=LogPlan(log))
+    return Engine(
+        SCENARIO, values=values, seed=seed, rule=minimal_naming, rule_name="minimal_naming", plan=LogPlan(log)
+    )
 
 
 def play_to_consensus(agents, seed):

@@ -16,7 +16,9 @@ SCENARIO = scenarios.get("placebo")
 def events(preset, *, seed=1, until=400.0, **changes):
     rule = SCENARIO.rule_for(preset)
     values = SCENARIO.values(preset, changes)
-    engine = Engine(SCENARIO, values=values, seed=seed, rule=importlib.import_module(f"agents.rules.{rule}"), rule_name=rule)
+    engine = Engine(
+        SCENARIO, values=values, seed=seed, rule=importlib.import_module(f"agents.rules.{rule}"), rule_name=rule
+    )
     writer = EventWriter(None)
     engine.advance(until, writer)
     return writer.frame().with_columns(pl.col("kind").cast(pl.String))
