@@ -44,11 +44,12 @@ class RowView(mesa.Agent):  # type: ignore[misc]
 class CoordinationModel(mesa.Model):  # type: ignore[misc]
     """A scenario as a Mesa model.
 
-    Subclasses made by ``model_class`` carry a scenario; their ``__init__`` takes the scenario's parameters by name, and
+    Subclasses made by ``model_class`` carry a scenario as ``spec``; their ``__init__`` takes the scenario's parameters by name, and
     ``preset``, ``rule`` (None for the default), ``log`` (see ``LogPlan.parse``), and Mesa's ``rng`` or ``seed``.
     """
 
-    scenario: Scenario
+    # Mesa 3.5 keeps a scenario of its own under the name ``scenario``.
+    spec: Scenario
 
     def __init__(
         self, *, preset: str | None = None, rule: str | None = None, log: str = "counters", seed: Any = None,
@@ -57,10 +58,10 @@ class CoordinationModel(mesa.Model):  # type: ignore[misc]
         number = whole_seed(rng, seed)
         super().__init__(rng=number)
         changes = {name: value for name, value in parameters.items() if value is not None}
-        values = self.scenario.values(preset, changes)
-        name = rule or self.scenario.rule_for(preset)
+        values = self.spec.values(preset, changes)
+        name = rule or self.spec.rule_for(preset)
         self.engine = Engine(
-            self.scenario, values=values, seed=number, rule=rule_module(name, self.scenario), rule_name=name,
+            self.spec, values=values, seed=number, rule=rule_module(name, self.spec), rule_name=name,
             plan=LogPlan.parse(log),
         )  # fmt: skip
         self.sink = sink
@@ -103,7 +104,7 @@ def model_class(scenario: Scenario) -> type[CoordinationModel]:
     first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     __init__.__signature__ = inspect.Signature([first, *named, *own])  # type: ignore[attr-defined]
     name = "".join(part.capitalize() for part in scenario.name.split("_")) + "Model"
-    made = type(name, (CoordinationModel,), {"scenario": scenario, "__init__": __init__, "__module__": __name__})
+    made = type(name, (CoordinationModel,), {"spec": scenario, "__init__": __init__, "__module__": __name__})
     globals()[name] = made
     return made
 
