@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands import run, scenarios
+from experiments.commands import detect, diff, export, import_, run, scenarios
 from experiments.errors import exit_code, sentence
 
 app = typer.Typer(
@@ -23,13 +23,19 @@ app = typer.Typer(
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; works with all commands.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; works with all commands.")
+    ] = False,
 ) -> None:
     """Watch organisation appear among agents that only follow local rules."""
 
 
 app.command("scenarios", help=scenarios.HELP)(scenarios.command)
 app.command("run", help=run.HELP)(run.command)
+app.command("detect", help=detect.HELP)(detect.command)
+app.command("diff", help=diff.HELP)(diff.command)
+app.command("export", help=export.HELP)(export.command)
+app.command("import", help=import_.HELP)(import_.command)
 
 
 def main(arguments: list[str] | None = None) -> None:

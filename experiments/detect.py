@@ -24,7 +24,6 @@ from experiments.folder import (
 from experiments.reports import summary, write_report
 from experiments.run import peak_memory
 from sim.record.importers import read
-from sim.record.log import Log
 from sim.record.store import EVENTS, read_log, writing
 
 OUT = Path("runs")
@@ -107,7 +106,7 @@ def _detect_trace(
     seal = log_hash(
         {"content": content_hash(source), "columns": dict(columns or {}), "settings": settings.as_dict()},
     )
-    folder = out or OUT / f"detect-{_stem(source)}-{seal}"
+    folder = out or OUT / f"detect-{stem(source)}-{seal}"
     _check_way(folder)
     log = read(source, columns=columns)
     with staged(folder) as place:
@@ -162,7 +161,8 @@ def content_hash(source: Path) -> str:
     return digest.hexdigest()
 
 
-def _stem(source: Path) -> str:
+def stem(source: Path) -> str:
+    """A name for the folder of a trace."""
     name = source.resolve().stem if source.is_file() else source.resolve().name
     kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:60]
     return kept or "log"

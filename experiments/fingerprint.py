@@ -24,7 +24,8 @@ def log_hash(parts: Mapping[str, object]) -> str:
 
 def code_version(roots: Sequence[str]) -> str:
     """Twelve hexadecimal digits over the sources of ``roots`` (module names) and of every module of ``DECIDING`` that
-    they import, directly or not, also inside functions."""
+    they import, directly or not, also inside functions.
+    """
     sources: dict[str, bytes] = {}
     waiting = list(roots)
     while waiting:

@@ -181,7 +181,14 @@ def run(
     say = progress or (lambda _done, _total, _what: None)
     say(0, 0, f"preparing {scenario}")
     asked = plan(
-        scenario, preset=preset, changes=changes, until=until, seed=seed, mind=mind, log=log, interventions=interventions
+        scenario,
+        preset=preset,
+        changes=changes,
+        until=until,
+        seed=seed,
+        mind=mind,
+        log=log,
+        interventions=interventions,
     )
     from experiments.analysis import Settings
     from experiments.fingerprint import log_hash

@@ -18,6 +18,7 @@ Example: swarmscope run factory --preset learning --set agents=60 --seed 1
 
 def command(
     scenario: Annotated[str, typer.Argument(help="Name of a scenario; see 'swarmscope scenarios'.")],
+    *,
     preset: Annotated[str | None, typer.Option(help="Preset of the scenario; its default one if left out.")] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; may be repeated.")
@@ -26,9 +27,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
     mind: Annotated[str, typer.Option(help="'rule' for the scenario's rule, or the name of another one.")] = "rule",
     model: Annotated[str | None, typer.Option(help="Language model; not part of this version.")] = None,
-    log: Annotated[
-        str, typer.Option(help="What to keep: full, window:START:END, sample:SHARE or counters.")
-    ] = "full",
+    log: Annotated[str, typer.Option(help="What to keep: full, window:START:END, sample:SHARE or counters.")] = "full",
     detectors: Annotated[str | None, typer.Option(help="Detectors, separated by commas; all if left out.")] = None,
     alpha: Annotated[float, typer.Option(help="Level of the tests and of the false discovery rate.")] = 0.05,
     out: Annotated[Path, typer.Option(help="Folder in which the run folder is made.")] = Path("runs"),

@@ -2,9 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import floor, isfinite, log10
 from typing import Any
+
+LEVELS = ("observed", "significant", "stable", "robust", "replicated", "causal")
+LEVEL_WORDS = {
+    "observed": "seen, and no test speaks for it",
+    "significant": "beyond chance, but not shown to last",
+    "stable": "beyond chance, and lasting from window to window",
+    "robust": "lasting, and still there when windows, agents or links are taken away",
+    "replicated": "found again in most of the other runs",
+    "causal": "gone when its cause is switched off",
+}
+PLURALS = {
+    "hierarchy": "hierarchies",
+    "roles": "sets of roles",
+    "teams": "sets of teams",
+    "mesh": "meshes",
+    "matrix": "matrices",
+}
+# Sentences printed by the command line; the page has all of them.
+SPOKEN = 12
+
+
+def number(value: object, digits: int = 3) -> str:
+    """A number to ``digits`` significant places, large ones with separators; a dash for none."""
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    if not isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    if isinstance(value, int) or (abs(value) >= 1e4 and abs(value) < 1e15):
+        return f"{round(value):,}"
+    size = floor(log10(abs(value)))
+    if size < -4 or size >= 15:
+        return f"{value:.{digits - 1}e}"
+    text = f"{value:,.{max(0, digits - 1 - size)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def measured(value: object, unit: str) -> str:
+    """A number with its unit; shares as per cent."""
+    if value is None:
+        return "–"
+    if unit == "share" and isinstance(value, int | float):
+        return f"{number(100 * value)} %"
+    return f"{number(value)} {unit}".strip()
+
+
+def p_value(value: float | None) -> str:
+    """A p- or q-value."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def many(count: int, word: str) -> str:
+    """A count with its noun."""
+    plural = PLURALS.get(word, word if word.endswith("s") else word + "s")
+    return f"{count:,} {word if count == 1 else plural}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts as 'a, b and c'."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them."""
+    if seconds is None:
+        return "–"
+    if seconds < 90:
+        return f"{number(seconds)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def size(count: float | None) -> str:
+    """Bytes as a person says them."""
+    return "–" if count is None else f"{count / 1e6:,.0f} MB"
+
+
+def is_discovered(structure: Mapping[str, Any]) -> bool:
+    """True for a structure of report.json that is stable or better and did not stand before the first event."""
+    return LEVELS.index(structure["level"]) >= LEVELS.index("stable") and structure["predefined"] is None
+
+
+def headline(report: Mapping[str, Any]) -> tuple[str, str]:
+    """What organised itself, in one sentence, and a second one on how sure that is or why there is nothing."""
+    found = [s for s in report["structures"] if is_discovered(s)]
+    if found:
+        runs = {s["run"] for s in found}
+        among = f" among {many(report['log']['agents'], 'agent')}"
+        where = f" in {many(len(runs), 'run')}" if report["log"]["runs"] > 1 and runs != {""} else ""
+        said = f"{_counted(found)} organised themselves" if len(found) > 1 else _alone(found[0])
+        return f"{said}{where or among}.", _sure(found)
+    return "Nothing that organised itself and lasted was found.", _why_nothing(report)
+
+
+def _alone(structure: Mapping[str, Any]) -> str:
+    words = "an" if structure["kind"][0] in "aeiou" else "a"
+    kind = {"teams": "Teams", "roles": "Roles"}.get(structure["kind"], f"{words.capitalize()} {structure['kind']}")
+    return f"{kind} organised {'themselves' if structure['kind'] in ('teams', 'roles') else 'itself'}"
+
+
+def _counted(structures: Iterable[Mapping[str, Any]]) -> str:
+    counts = Counter(s["kind"] for s in structures)
+    text = listed([many(n, kind) for kind, n in counts.most_common()])
+    return text[0].upper() + text[1:]
+
+
+def _sure(found: Sequence[Mapping[str, Any]]) -> str:
+    levels = Counter(s["level"] for s in found)
+    best = max(levels, key=LEVELS.index)
+    told = listed([f"{n:,} {level}" for level, n in sorted(levels.items(), key=lambda x: -LEVELS.index(x[0]))])
+    return f"Claim level: {told} ({best}: {LEVEL_WORDS[best]}). Nobody assigned a role; it is read off who did what."
+
+
+def _why_nothing(report: Mapping[str, Any]) -> str:
+    if report["log"]["events"] == 0:
+        return "The log holds no events, so nothing can be said."
+    predefined = [s for s in report["structures"] if s["predefined"] is not None]
+    weak = [s for s in report["structures"] if s["predefined"] is None]
+    made = []
+    if predefined:
+        made.append(f"{_counted(predefined)} stood before the first event and did not emerge")
+    if weak:
+        made.append(f"{_counted(weak)} went beyond what was tested only in part, or did not last")
+    verdicts = Counter(row["verdict"] for row in report["ledger"])
+    tested = verdicts["beaten"] + verdicts["not beaten"]
+    if tested:
+        made.append(f"{many(tested, 'claim')} were tested and {verdicts['beaten']:,} beat chance")
+    if verdicts["insufficient data"]:
+        made.append(f"{many(verdicts['insufficient data'], 'question')} had too little data to be asked")
+    if verdicts["not tested"]:
+        made.append(f"{many(verdicts['not tested'], 'question')} could not be asked of this log")
+    text = "; ".join(made) or "no detector had anything to test"
+    return text[0].upper() + text[1:] + "."
 
 
 def spoken(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
-    return [s["sentence"] for s in report["structures"]]
+    """What the command line prints of a report: the headline, the structures, what the log cannot show."""
+    lines = [*headline(report)]
+    shown = sorted(report["structures"], key=lambda s: (not is_discovered(s), -LEVELS.index(s["level"])))
+    lines += [f"  - {s['sentence']}" for s in shown[:SPOKEN]]
+    if len(shown) > SPOKEN:
+        lines.append(f"  - and {many(len(shown) - SPOKEN, 'further structure')}; see the report")
+    lines += [f"Note: {note}" for note in manifest.get("notes", ())]
+    broken = [i for i in report["identities"] if i["holds"] is False]
+    lines += [
+        f"Fault: the identity '{i['name']}' does not hold (expected {number(i['expected'])}, "
+        f"measured {number(i['measured'])}); that is a fault of the program, not a finding"
+        for i in broken
+    ]
+    return lines
