@@ -138,7 +138,7 @@ teams = detectors.add("teams")(
         name="teams",
         kinds=("teams",),
         needs=("target",),
-        minimum=Minimum(agents=8, events=100, per_window=40),
+        minimum=Minimum(agents=8, events=120, per_window=40),
         uses=_uses,
         refuses=_refuses,
         propose=_propose,

@@ -28,7 +28,8 @@ def table(**columns):
 
 
 def factory(**changes):
-    log, _ = planted.factory(3, n=12, types=2, items=250)
+    """Random routing, in which any discovery is false."""
+    log, _ = planted.factory(3, learn=False, n=12, types=2, items=250)
     return Log(log.events.with_columns(**changes))
 
 
@@ -98,10 +99,9 @@ def test_sees_only_the_record(name):
 
 @pytest.mark.parametrize("strange", STRANGE)
 def test_strange_input_gives_a_report_and_no_discovery(strange):
-    may_hold = {"all at one time", "rows backwards", "some times missing", "infinite times", "agents as text"}
-    may_hold |= {"items missing", "no kinds", "unknown kinds"}  # contacts, or the order of events, are still there
     report = detect(STRANGE[strange]())
-    assert strange in may_hold or not report.discovered
+    # Agents that are replaced every 200 events are cohorts, which a detector may rightly see.
+    assert strange == "agents come and go" or not report.discovered
     assert {r.detector for r in report.ledger} >= set(NAMES) or report.log["runs"] == 0
     assert report.notes
     report.to_json()
@@ -110,9 +110,9 @@ def test_strange_input_gives_a_report_and_no_discovery(strange):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("world", ["random_mixing", "isolated_broadcasts", "persistent_ties"])
 def test_silent_on_a_world_with_nothing_in_it(name, world):
-    """Six worlds each; more than one false discovery at 5 % has probability 3 %, and the seeds are fixed."""
+    """Six worlds each; more than two false discoveries at 5 % have probability 2e-3."""
     found = [detect(getattr(planted, world)(900 + s), detectors=[name]).discovered for s in range(6)]
-    assert sum(map(bool, found)) <= 1
+    assert sum(map(bool, found)) <= 2
 
 
 @pytest.mark.parametrize("name", NAMES)
