@@ -114,9 +114,9 @@ def test_runs_are_analysed_apart(planted):
 
 
 def test_a_structure_that_recurs_in_other_runs_is_replicated(planted):
-    log = planted.teams_log(1)[0]
-    alike = [planted.teams_log(s)[0] for s in (2, 3)]
-    other = [planted.random_mixing(s, events=1600) for s in (2, 3, 4)]
+    log = planted.teams_log(1, events=600, mixing=0.1)[0]
+    alike = [planted.teams_log(s, events=600, mixing=0.1)[0] for s in (2, 3)]
+    other = [planted.random_mixing(s, events=600) for s in (2, 3, 4)]
     assert [s.level for s in detect(log).structures] == ["robust"]
     assert [s.level for s in detect(log, reference=alike).structures] == ["replicated"]
     (lone,) = detect(log, reference=other).structures

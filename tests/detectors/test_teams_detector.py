@@ -20,6 +20,7 @@ def recovered(report, group):
     return agreement_beyond_chance(seen[known], group[known]) * known.mean()
 
 
+@pytest.mark.slow
 def test_planted_teams_are_discovered_and_recovered(planted):
     scores = []
     for seed in range(20):

@@ -4,7 +4,10 @@ import polars as pl
 import pytest
 
 from sim.detectors.engine import detect
+from sim.detectors.surrogates import Surrogates
 from sim.record.log import Log
+
+FEW = Surrogates(most=199)
 
 
 def test_a_lasting_lead_is_found(planted):
@@ -41,12 +44,12 @@ def many_runs(planted, *, lead, turn, runs=8):
 def test_the_same_name_leading_run_after_run_is_found_and_predefined_when_stated(planted, stated):
     events = many_runs(planted, lead=0.4, turn=False)
     runs = {f"r{k}": "work was given out before the start" for k in range(8)} if stated else {}
-    pooled = [s for s in detect(Log(events, meta={"predefined_runs": runs})).structures if not s.run]
+    pooled = [s for s in detect(Log(events, meta={"predefined_runs": runs}), nulls=FEW).structures if not s.run]
     assert [(s.level, s.roles["hub"], s.discovered) for s in pooled] == [("replicated", (0,), not stated)]
     assert (pooled[0].predefined is not None) == stated
 
 
 def test_a_lead_under_another_name_in_each_run_is_no_position_effect(planted):
-    report = detect(Log(many_runs(planted, lead=0.4, turn=True)))
+    report = detect(Log(many_runs(planted, lead=0.4, turn=True)), nulls=FEW)
     assert not [s for s in report.structures if not s.run]
     assert [r.verdict for r in report.ledger if "run after run" in r.claim_tested] == ["not beaten"]
