@@ -27,14 +27,18 @@ import numpy as np
 
 from sim.record.events import KIND_CODES
 from sim.spec import Field, Param, ParameterError, Scenario, Value, scenarios
-from sim.world.books import BROKEN, OWN_SUM, ROUND
+from sim.world.books import OWN_COUNT, OWN_SUM, ROUND
 from sim.world.buffer import emit
 from sim.world.contract import choose, learn
 from sim.world.draws import below, stream
+from sim.world.prefetch import prefetch
 from sim.world.view import ACTOR, PARTNER, Draws
 
 PLAY = KIND_CODES["play"]
 FIRST, SECOND = 1, 2
+TIGHT = OWN_COUNT
+# Words a memory has room for at first: with their count they fill one cache line.
+FIRST_ROOM = 7
 GAMES = 0x6A3E
 
 PARAMETERS = (
@@ -85,28 +89,30 @@ def build(setup: Any) -> Any:
         raise ParameterError(
             "scenario 'naming': 'committed' and 'shared' need a pool of at least 2 words; set words=2."
         )
-    agents = new_agents(setup, agents=n, extra=[("committed", "i8")])
+    agents = new_agents(setup, agents=n, extra=[("committed", "i1")])
     row_of = setup.row_of(n)
     physics = np.zeros(1, [("seed", "u8"), ("pool", "i8")]).view(np.recarray)
     physics[0] = (setup.seed & 0xFFFFFFFFFFFFFFFF, words)
-    # The busiest inventory of a run stays below 4 sqrt(N) + 16 words in the minimal game.
+    # The busiest inventory of a run stays below 4 sqrt(N) + 16 words in the minimal game; rooms grow up to there.
     capacity = int(setup["capacity"]) or (words if words else int(4 * n**0.5) + 16)
+    room = min(capacity, FIRST_ROOM)
     starts = {}
     agents["committed"][row_of[: round(share * n)]] = 1
     if setup["shared"]:
-        inventory = np.zeros((n, capacity + 1), np.int64)
+        inventory = np.zeros((n, room + 1), np.int64)
         inventory[:, :2] = 1
         starts["words"] = inventory
     world = World(agents, np.argsort(agents["key"]), physics, np.zeros(16, np.int64), np.zeros(16))
     return Built(
         world=world,
         loop=advance_sequence,
-        physics={"turn": turn, "sense": sense, "short": short},
-        dims={"capacity": capacity + 1},
+        physics={"turn": turn, "foresee": foresee, "sense": sense, "short": short},
+        dims={"capacity": room + 1},
         rule_values={},
         contacts=None,
         meters={"games": games, "successes": successes},
         starts=starts,
+        grow_minds=lambda world, minds: more_room(world, minds, capacity),
         capacity=f"an agent knows more than {capacity} words; raise parameter 'capacity'",
     )
 
@@ -117,18 +123,46 @@ def sense(world: Any, agent: int) -> Any:
 
 
 def short(world: Any) -> bool:
-    """Nothing grows here."""
-    return world.count[ROUND] < 0
+    """True when somebody's memory is full and has to grow before the next game."""
+    return world.count[TIGHT] == 1
+
+
+def more_room(world: Any, minds: Any, capacity: int) -> Any:
+    """Memories of twice the room, up to ``capacity`` words; None when they have that already."""
+    room = minds["words"].shape[1] - 1
+    pool = int(world.physics["pool"][0])
+    if room >= capacity and not 0 < pool <= capacity:
+        return None
+    world.count[TIGHT] = 0
+    if room >= capacity:
+        return minds
+    wider = min(capacity, 2 * room + 1)
+    made = np.zeros(len(minds), np.dtype([("words", "i8", (wider + 1,))])).view(np.recarray)
+    made["words"][:, : room + 1] = minds["words"]
+    return made
+
+
+def pair_of(world: Any, number: int) -> tuple[int, int]:
+    """Speaker and hearer of game ``number``, drawn by key."""
+    name = stream(np.uint64(world.physics[0].seed) ^ np.uint64(GAMES), np.uint64(number))
+    n = world.agents.shape[0]
+    a = below(name, 0, FIRST, n)
+    b = below(name, 0, SECOND, n - 1)
+    return world.order[a], world.order[b + 1 if b >= a else b]
+
+
+def foresee(world: Any, minds: Any, number: int) -> None:
+    """Prefetch both players of a game to come."""
+    speaker, hearer = pair_of(world, number)
+    prefetch(world.agents, speaker)
+    prefetch(world.agents, hearer)
+    prefetch(minds, speaker)
+    prefetch(minds, hearer)
 
 
 def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
     """One game: draw speaker and hearer by key, speak, hear, and let both learn."""
-    from_game = stream(np.uint64(world.physics[0].seed) ^ np.uint64(GAMES), np.uint64(number))
-    n = world.agents.shape[0]
-    a = below(from_game, 0, FIRST, n)
-    b = below(from_game, 0, SECOND, n - 1)
-    speaker = world.order[a]
-    hearer = world.order[b + 1 if b >= a else b]
+    speaker, hearer = pair_of(world, number)
     if world.agents[speaker].muted == 1 or world.agents[hearer].muted == 1:
         return
     me = world.agents[speaker]
@@ -139,7 +173,7 @@ def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) 
     success = 1 if reply > 0.0 else 0
     answer = learn(view, minds[speaker], Outcome(word, success), ACTOR, rule[0])
     if reply < 0.0 or answer < 0.0:
-        world.count[BROKEN] = 1
+        world.count[TIGHT] = 1
     world.sums[OWN_SUM] += success
     emit(log, time, PLAY, speaker, hearer, -1, -1, word, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan)
 

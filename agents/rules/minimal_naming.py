@@ -12,7 +12,7 @@ from sim.world.view import ACTOR, invent, pick_below
 
 WORDS = "Say a word you know; if the other knows it too, both keep only that word, else the other learns it."
 WHICH, NEW = 1, 2
-TOO_MANY = -1.0
+NOW_FULL = -1.0
 
 PARAMETERS: tuple[str, ...] = ()
 STATE: dict[str, tuple[str, tuple[str, ...], float]] = {"words": ("i8", ("capacity",), 0)}
@@ -31,9 +31,10 @@ def choose(view: Any, state: Any, draws: Any, rule: Any) -> tuple[int, float]:
 
 
 def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:
-    """Keep only the word on success, add it when it is new; replies 1 when the word was known, -1 when memory is full.
+    """Keep only the word on success, add it when it is new; replies 1 when the word was known, else 0.
 
-    The speaker hears whether it succeeded, and remembers a word it has just invented.
+    The speaker hears whether it succeeded, and remembers a word it has just invented. A memory with no room for yet
+    another word replies NOW_FULL instead of 0: the engine makes room before the next game.
     """
     word = outcome.word
     if view.committed == 1:
@@ -50,8 +51,8 @@ def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:
         words[0] = 1
         words[1] = word
     elif not found:
-        if known + 1 >= words.shape[0]:
-            return TOO_MANY
         words[0] = known + 1
         words[known + 1] = word
+        if known + 2 >= words.shape[0] and known + 1 != view.pool:
+            return NOW_FULL
     return 1.0 if found else 0.0

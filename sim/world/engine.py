@@ -18,7 +18,7 @@ from sim.world.books import NOW
 from sim.world.buffer import COST, KINDS_AT, ROWS, SEQ, Buffer, new_buffer
 from sim.world.interventions import Intervention, perform
 from sim.world.linker import link
-from sim.world.loops import BUFFER, CAPACITY, OVERFLOW, SLICE, TIME
+from sim.world.loops import BUFFER, CAPACITY, SLICE, TIME
 from sim.world.population import Built, Setup
 
 BUFFER_ROWS = 1 << 16
@@ -180,13 +180,8 @@ class Engine:
         while True:
             stop = min(until, self.waiting[0].time) if self.waiting else until
             reason = self.kernel.advance(self.world, self.minds, self.rule, self.log, stop, steps)
-            if reason == OVERFLOW:
-                raise CapacityError(f"scenario '{self.scenario.name}': {self.built.capacity}.")
             if reason == CAPACITY:
-                if self.built.grow is None:
-                    raise CapacityError(f"scenario '{self.scenario.name}': {self.built.capacity}.")
-                self.world = self.built.grow(self.world)
-                self.built.world = self.world
+                self.make_room()
             if reason in {BUFFER, TIME}:
                 self.drain(sink)
             if reason == TIME and self.waiting and self.waiting[0].time <= stop:
@@ -198,6 +193,15 @@ class Engine:
                 yield self.now
         self.world.sums[NOW] = max(self.now, until)
         yield self.now
+
+    def make_room(self) -> None:
+        """Grow whatever a kernel found too small; CapacityError when it has its declared size already."""
+        if self.built.grow is not None:
+            self.world = self.built.world = self.built.grow(self.world)
+        minds = self.built.grow_minds(self.world, self.minds) if self.built.grow_minds is not None else self.minds
+        if minds is None or (self.built.grow is None and self.built.grow_minds is None):
+            raise CapacityError(f"scenario '{self.scenario.name}': {self.built.capacity}.")
+        self.minds = minds
 
     def advance(self, until: float, sink: Sink | None = None, *, steps: int = SLICE_STEPS) -> None:
         """Advance to ``until``."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.world.books import BROKEN, NOW, PENDING, PHASE, PLACE, ROUND
+from sim.world.books import NOW, PENDING, PHASE, PLACE, ROUND
 from sim.world.buffer import MARGIN, ROWS
 from sim.world.clock import take_first
 from sim.world.contract import UnboundError, apply, choose, sense
 from sim.world.view import Draws
 
+# How many updates ahead memory is asked for.
+AHEAD = 12
+
 # Why a kernel gave back control.
-TIME, BUFFER, CAPACITY, SLICE, OVERFLOW = 0, 1, 2, 3, 4
+TIME, BUFFER, CAPACITY, SLICE = 0, 1, 2, 3
 
 
 def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: float) -> None:
@@ -41,6 +44,11 @@ def short(world: Any) -> bool:
 def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
     """Sequential random: elementary update ``number``, counted from 0."""
     raise UnboundError("turn is bound by the scenario")
+
+
+def foresee(world: Any, minds: Any, number: int) -> None:
+    """Sequential random: prefetch what update ``number`` will touch; must not change anything."""
+    raise UnboundError("foresee is bound by the scenario")
 
 
 def settle(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float) -> None:
@@ -72,12 +80,13 @@ def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, 
     for _ in range(budget):
         if log.count[ROWS] + MARGIN > log.rows.shape[0]:
             return BUFFER
-        if world.count[BROKEN] != 0:
-            return OVERFLOW
+        if short(world):
+            return CAPACITY
         number = world.count[ROUND]
         time = (number + 1) / agents
         if time > until:
             return TIME
+        foresee(world, minds, number + AHEAD)
         turn(world, minds, rule, log, number, time)
         world.sums[NOW] = time
         world.count[ROUND] = number + 1
@@ -93,8 +102,6 @@ def advance_rounds(world: Any, minds: Any, rule: Any, log: Any, until: float, bu
     for _ in range(budget):
         if log.count[ROWS] + MARGIN > log.rows.shape[0]:
             return BUFFER
-        if world.count[BROKEN] != 0:
-            return OVERFLOW
         time = world.count[ROUND] + 1.0
         if time > until:
             return TIME

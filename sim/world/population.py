@@ -12,7 +12,7 @@ from numba import njit
 from sim.spec import Value
 from sim.world.draws import stream
 
-AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i8"), ("muted", "i8")]
+AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i8"), ("muted", "i1")]
 
 
 @njit(cache=True)
@@ -65,7 +65,8 @@ class Built:
         starts: Start values of rule columns that differ from the rule's own.
         rule_values: Parameters of the rule by name.
         contacts: (source, target) columns of the initial channels, or None when everybody reaches everybody.
-        grow: Makes room after a kernel reported CAPACITY; None when nothing can grow.
+        grow: Makes room in the world after a kernel reported CAPACITY; None when nothing there can grow.
+        grow_minds: The same for the minds' columns; returns None when they have their declared capacity already.
         meters: Name to a function of (world, log buffer): whole-array figures for data collection.
         live: Parameter name to a function of the value that changes the running world.
         labels: Label of every row, or None.
@@ -82,11 +83,11 @@ class Built:
     meters: Mapping[str, Callable[[Any, Any], float]]
     starts: Mapping[str, np.ndarray] = field(default_factory=dict)
     grow: Callable[[Any], Any] | None = None
+    grow_minds: Callable[[Any, Any], Any] | None = None
     live: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
     labels: list[str] | None = None
     capacity: str = "a declared capacity is too small"
     predefined: tuple[str, ...] = ()
-    contacts_count: int | None = None
 
 
 def new_agents(setup: Setup, *, agents: int, extra: list[Any]) -> Any:
@@ -99,8 +100,3 @@ def new_agents(setup: Setup, *, agents: int, extra: list[Any]) -> Any:
     made["key"] = streams(setup.seed ^ 0x5EED, label_of_row)
     made["stream"] = streams(setup.seed, made["key"])
     return made
-
-
-def fill(table: Any, column: str, values: Any) -> None:
-    """Set a whole column of a record array."""
-    table[column] = values
