@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from experiments.commands import detect, diff, export, import_, run, scenarios
 from experiments.errors import exit_code, sentence
 
+INTERRUPTED = 130
 app = typer.Typer(
     name="swarmscope",
     help="Watch organisation appear among agents that only follow local rules.",
@@ -30,12 +32,17 @@ def options(
     """Watch organisation appear among agents that only follow local rules."""
 
 
-app.command("scenarios", help=scenarios.HELP)(scenarios.command)
-app.command("run", help=run.HELP)(run.command)
-app.command("detect", help=detect.HELP)(detect.command)
-app.command("diff", help=diff.HELP)(diff.command)
-app.command("export", help=export.HELP)(export.command)
-app.command("import", help=import_.HELP)(import_.command)
+# One line for each command.
+COMMANDS: dict[str, ModuleType] = {
+    "scenarios": scenarios,
+    "run": run,
+    "detect": detect,
+    "diff": diff,
+    "export": export,
+    "import": import_,
+}
+for _name, _module in COMMANDS.items():
+    app.command(_name, help=_module.HELP)(_module.command)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -50,6 +57,8 @@ def call(arguments: list[str], *, debug: bool = False) -> int:
     try:
         # In the other mode the library decides about errors itself.
         code = app(arguments, prog_name="swarmscope", standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, Exception) as error:
         if debug:
@@ -65,7 +74,7 @@ def _told(error: BaseException) -> int:
         return int(getattr(error, "exit_code", 2))
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         typer.echo("swarmscope: interrupted; nothing was written.", err=True)
-        return 130
+        return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return 1
     typer.echo(f"swarmscope: {sentence(error)}", err=True)

@@ -21,10 +21,11 @@ from experiments.folder import (
     staged,
     write_json,
 )
+from experiments.readable import read_readable
 from experiments.reports import summary, write_report
 from experiments.run import peak_memory
 from sim.record.importers import read
-from sim.record.store import EVENTS, read_log, writing
+from sim.record.store import EVENTS, writing
 
 OUT = Path("runs")
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -81,7 +82,7 @@ def detect_again(
     elsewhere = out is not None and out.resolve() != folder.resolve()
     if out is not None and elsewhere:
         _check_way(out)
-    log = read_log(folder)
+    log = read_readable(folder)
     interventions = manifest.get("interventions") or []
     changed = [i.get("name", "") for i in interventions if i.get("action") == "set"]
     channel = Channel.of(manifest.get("parameters") or {}, changed=changed)

@@ -110,7 +110,6 @@ def _equal(a: float | None, b: float | None) -> bool:
 
 
 def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool | None:
-    low, high = (a.get("low"), b.get("low")), (a.get("high"), b.get("high"))
-    if None in low or None in high:
-        return None
-    return bool(max(low) <= min(high))
+    bounds = [one.get(name) for one in (a, b) for name in ("low", "high")]
+    known = [float(bound) for bound in bounds if bound is not None]
+    return known[0] <= known[3] and known[2] <= known[1] if len(known) == 4 else None

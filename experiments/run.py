@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.errors import Interrupted, RunFailed, UsageProblem, sentence
 from experiments.folder import MANIFEST, SCHEMA_VERSION, clear_way, is_run, read_manifest, staged, write_json
+from experiments.interrupts import Brake
 
 if TYPE_CHECKING:
     from experiments.analysis import Analysis, Progress, Settings
@@ -251,6 +252,7 @@ class _Attempt:
     def __init__(self, asked: Plan, folder: Path, manifest: dict[str, Any], settings: Settings, say: Progress) -> None:
         self.asked, self.folder, self.manifest, self.settings, self.say = asked, folder, manifest, settings, say
         self.started = time.perf_counter()
+        self.brake = Brake()
 
     def make(self) -> RunResult:
         """Run, analyse and write; see ``run`` for what it raises."""
@@ -268,8 +270,13 @@ class _Attempt:
                 writer.abort()
                 raise
             except (KeyboardInterrupt, Exception) as error:
+                if self.brake.hard:
+                    writer.abort()
+                    raise Interrupted("interrupted twice: stopped at once, nothing was kept.") from error
                 trouble = error
                 self._keep(engine, writer, error)
+            if trouble is not None and is_complete(self.folder):
+                self._spare(trouble)
             self.manifest["peak_memory_bytes"] = peak_memory()
             self.manifest["wall_time_s"] = round(time.perf_counter() - self.started, 3)
             write_json(place / MANIFEST, self.manifest)
@@ -297,16 +304,18 @@ class _Attempt:
         until = self.asked.until
         if not has_machine_code(engine):
             self.say(0, until, COMPILING)
-        for reached in engine.slices(until, writer):
-            self.say(reached, until, f"running to time {until:g}")
+        with self.brake:
+            for reached in engine.slices(until, writer):
+                self.say(reached, until, f"running to time {until:g}")
+                self.brake.check()
 
     def _analyse(self, engine: Engine, writer: EventWriter, place: Path) -> Analysis:
         from experiments.analysis import Channel, analyse
+        from experiments.readable import read_readable
         from experiments.reports import summary, write_report
-        from sim.record.store import read_log
 
         self._close(engine, writer)
-        log = read_log(place)
+        log = read_readable(place)
         changed = [i.name for i in self.asked.interventions if i.action == "set"]
         channel = Channel.of(self.asked.values, changed=changed)
         analysis = analyse(log, settings=self.settings, channel=channel, progress=self.say)
@@ -339,11 +348,23 @@ class _Attempt:
             self._close(engine, writer)
             self.manifest["decisions"] = {}
 
+    def _spare(self, trouble: BaseException) -> None:
+        """A complete run that was there before is worth more than a part of the same run: keep it."""
+        kept = f"the complete run that was there before is kept in {self.folder}."
+        if isinstance(trouble, KeyboardInterrupt):
+            raise Interrupted(f"interrupted; {kept}") from trouble
+        raise RunFailed(f"{sentence(trouble)} {kept.capitalize()}") from trouble
+
     def _interrupted(self, engine: Engine) -> str:
         return (
             f"Interrupted at model time {engine.now:g} of {self.asked.until:g}; the {engine.events:,} events so far are "
             f"in {self.folder}. Analyse them with: swarmscope detect {shlex.quote(str(self.folder))}"
         )
+
+
+def is_complete(folder: Path) -> bool:
+    """True for the folder of a run that ended well."""
+    return is_run(folder) and read_manifest(folder).get("status") == "complete"
 
 
 def has_machine_code(engine: Engine) -> bool:
