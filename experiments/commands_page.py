@@ -60,10 +60,10 @@ def _parameters(command: Callable[..., None]) -> list[tuple[str, str, str]]:
 
 def _written(name: str, info: Any, hint: Any) -> str:
     metavar = info.metavar or name.upper()
-    # Options carry their long names; arguments have none.
-    names = getattr(info, "param_decls", None)
     if type(info).__name__ == "ArgumentInfo":
-        return metavar
+        return str(metavar)
+    # In the annotated form the first name of an option stands where its default stood.
+    names = [n for n in (info.default, *(info.param_decls or ())) if isinstance(n, str) and n.startswith("--")]
     long = names[0] if names else f"--{name.replace('_', '-')}"
     return long if get_args(hint)[0] is bool else f"{long} {metavar}"
 

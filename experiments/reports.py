@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from experiments.analysis import Analysis, plain
 from experiments.folder import PAGE, REPORT, TOPOLOGIES, TOPOLOGY, write_json, write_text
 from sim.topology.schema import Topology, to_json
 
-# Facts of log.json that only say where a table came from stay there.
 NO_STRUCTURE = "no structure was found"
 
 
@@ -31,8 +30,14 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "discovered": len(analysis.report.discovered),
         "topology": name,
         "topology_note": note,
-        "notes": [*analysis.report.notes, *analysis.problems],
+        "notes": _distinct([*analysis.report.notes, *analysis.problems]),
     }
+
+
+def _distinct(sentences: Sequence[str]) -> list[str]:
+    """Each sentence once, with a capital and a full stop."""
+    made = {text[0].upper() + text[1:].rstrip(".") + ".": None for text in (s.strip() for s in sentences) if text}
+    return list(made)
 
 
 def write_report(analysis: Analysis, manifest: Mapping[str, Any], folder: Path) -> None:

@@ -19,7 +19,7 @@ def render(analysis: Analysis, manifest: Mapping[str, Any]) -> str:
         analysis: What was found.
         manifest: Where it comes from: scenario or source, seed, command, versions; every entry may be missing.
     """
-    title, subtitle = headline(analysis.to_json())
+    title, subtitle = headline(analysis.to_json(), alpha=analysis.settings.alpha)
     time_words = _time_words(analysis)
     style = files("experiments.report").joinpath("style.css").read_text(encoding="utf-8")
     parts = [
@@ -66,7 +66,7 @@ def _head(analysis: Analysis, manifest: Mapping[str, Any], title: str, subtitle:
     if broken:
         warning += f'<p class="warning">An identity does not hold, so some number below is wrong: {esc("; ".join(broken))}.</p>'
     pairs = [
-        ("agents", number(facts["agents"])),
+        ("agents" if facts["runs"] < 2 else "agents in all runs", number(facts["agents"])),
         ("events", number(facts["events"])),
         ("time", f"{number(facts['start'])} to {number(facts['end'])}"),
     ]

@@ -100,17 +100,18 @@ def _groups(structure: Structure | None, agents: Sequence[Any]) -> tuple[list[in
 
 def timeline_picture(analysis: Analysis, time_words: str) -> str:
     """Structures against time as a figure; empty when there is none."""
-    shown = [s for s in analysis.ranked if s.timeline.height or not s.run][:MOST_LANES]
+    timed = [s for s in analysis.ranked if s.timeline.height]
+    shown = timed[:MOST_LANES]
     if not shown:
-        return ""
-    starts = [s.timeline["start"].min() for s in shown if s.timeline.height]
-    ends = [s.timeline["end"].max() for s in shown if s.timeline.height]
-    first, last = (min(starts), max(ends)) if starts and ends else analysis.log.span  # type: ignore[type-var]
-    drawing = timeline([_lane(s) for s in shown], start=float(first), end=float(last), words=time_words)  # type: ignore[arg-type]
-    more = len(analysis.ranked) - len(shown)
+        whole = "The claims are over whole runs: no structure was followed from window to window."
+        return note(whole) if analysis.ranked else ""
+    lanes = [_lane(s) for s in shown]
+    first, last = min(lane.cells[0][0] for lane in lanes), max(lane.cells[-1][1] for lane in lanes)
+    drawing = timeline(lanes, start=first, end=last, words=time_words)
     caption = "Tall cells: the structure stood; thin cells: it did not. The darker, the more alike the windows."
-    if any(lane.changes for lane in map(_lane, shown)):
+    if any(lane.changes for lane in lanes):
         caption += " Parts of it: + appears, × disappears, < splits, > merge."
+    more = len(analysis.ranked) - len(shown)
     caption += f" {many(more, 'further structure')} not drawn." if more > 0 else ""
     return f"<figure>{drawing}<figcaption>{esc(caption)}</figcaption></figure>"
 
@@ -142,13 +143,20 @@ def charts(analysis: Analysis, manifest: Mapping[str, Any], time_words: str) -> 
         rows = analysis.series.filter(pl.col("name") == name).sort("index")
         points = [(float(t), v) for t, v in rows.select("time", "value").iter_rows()]
         if reading["value"] is None or sum(v is not None for _, v in points) < 2:
-            absent.append(f"{CHART_TITLES[name]}: {reading['note'] or 'too little data for a line'}")
+            absent.append(f"{CHART_TITLES[name]}: {_why_absent(reading)}")
             continue
         made.append(_chart(name, reading, points, _marks(name, analysis, manifest), time_words))
     numbers = folded("The numbers behind these charts", _series_table(analysis.series, time_words)) if made else ""
     grid = f'<div class="charts">{"".join(made)}</div>' if made else ""
-    why = f"<h3>What could not be drawn</h3>{lines(absent)}" if absent else ""
+    why = f"<h3>What this log does not show over time</h3>{lines(absent)}" if absent else ""
     return grid + numbers + why
+
+
+def _why_absent(reading: Mapping[str, Any]) -> str:
+    if reading["value"] is None:
+        return str(reading["note"]).removeprefix("n/a: ")
+    overall = f"{measured(reading['value'], reading['unit'])} overall, but not known over time"
+    return f"{overall} ({reading['note']})" if reading["note"] else overall
 
 
 def _chart(

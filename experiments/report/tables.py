@@ -96,7 +96,7 @@ def functions(analysis: Analysis) -> str:
     for name, found in analysis.functions.items():
         heading = name.replace("_", " ").capitalize()
         if found["missing"]:
-            body = f'<p class="missing">missing</p>{note(str(found["sentence"]))}'
+            body = _missing(found, visible=analysis.log.has("target", "item"))
         else:
             who = found["who"]
             assert isinstance(who, Mapping)
@@ -109,23 +109,37 @@ def functions(analysis: Analysis) -> str:
     return f'<div class="cards">{"".join(cards)}</div>'
 
 
+def _missing(found: Mapping[str, Any], *, visible: bool) -> str:
+    """Nobody does it, or nobody could be seen doing it: a log without items or targets does not tell."""
+    if visible:
+        return f'<p class="missing">missing</p>{note(str(found["sentence"]))}'
+    why = f"This log names no items or no targets, so it would not show who does it ({found['rests_on']})."
+    return f'<p class="unseen">cannot be seen</p>{note(why)}'
+
+
 def identities(analysis: Analysis) -> str:
     """The identities that hold in every sound log."""
-    held = {True: "✓ holds", False: "✗ FAILS", None: "– does not apply"}
+    held = {True: "✓ holds", False: "✗ FAILS"}
     rows = [
         [i.name, number(i.expected), number(i.measured), number(i.tolerance), held[i.holds], i.note]
         for i in analysis.identities
+        if i.holds is not None
     ]
+    other = [f"{i.name}: {i.note.removeprefix('does not apply: ')}" for i in analysis.identities if i.holds is None]
     heads = ["identity", "expected", "measured", "tolerance", "", "rests on"]
-    return note(
-        "Whatever the rules, these must hold. One that fails is a fault of the program, never a finding."
-    ) + table(heads, rows, numeric=[1, 2, 3])
+    made = note("Whatever the rules, these must hold. One that fails is a fault of the program, never a finding.")
+    made += table(heads, rows, numeric=[1, 2, 3]) if rows else ""
+    return made + (
+        folded(f"{many(len(other), 'further identity')} that this log cannot show", lines(other)) if other else ""
+    )
 
 
 def readings(analysis: Analysis) -> str:
     """All instruments with units, intervals, chance levels and notes."""
     rows: list[list[str | Raw]] = []
     for name, reading in analysis.instruments.items():
+        if reading["value"] is None:
+            continue
         unit = reading["unit"]
         low, high = reading["low"], reading["high"]
         interval = f"{_bare(low, unit)} to {_bare(high, unit)}" if low is not None and high is not None else "–"
@@ -133,12 +147,12 @@ def readings(analysis: Analysis) -> str:
         better = {"high": "higher is better", "low": "lower is better"}.get(instruments.get(name).better, "")
         parts = Raw(_parts(reading["by"]))
         about = Raw(f'{esc(name.replace("_", " "))}<br><span class="quiet">{esc(instruments.get(name).summary)}</span>')
-        told = ". ".join(part for part in (reading["note"], better) if part)
+        told = "; ".join(part for part in (reading["note"], better) if part)
         rows.append(
             [about, measured(reading["value"], unit), interval, _bare(chance, unit), number(reading["n"]), told, parts]
         )
     heads = ["instrument", "value", "95 % interval", "chance", "n", "note", "parts"]
-    return table(heads, rows, numeric=[1, 2, 3, 4])
+    return table(heads, rows, numeric=[1, 2, 3, 4]) if rows else ""
 
 
 def _bare(value: float | None, unit: str) -> str:
@@ -158,7 +172,9 @@ def can_say(analysis: Analysis, manifest: Mapping[str, Any]) -> str:
     origins = [[origin, number(count)] for origin, count in analysis.report.decisions.items()]
     notes = list(dict.fromkeys(manifest.get("notes") or analysis.report.notes))
     absent = [
-        f"{name.replace('_', ' ')}: {r['note']}" for name, r in analysis.instruments.items() if r["value"] is None
+        f"{name.replace('_', ' ')}: {r['note'].removeprefix('n/a: ')}"
+        for name, r in analysis.instruments.items()
+        if r["value"] is None
     ]
     missing = facts["missing_columns"]
     made = f"<p>The log kept: <b>{esc(str(manifest.get('log') or facts['kept']))}</b>. "

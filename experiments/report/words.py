@@ -18,6 +18,7 @@ LEVEL_WORDS = {
 }
 PLURALS = {
     "hierarchy": "hierarchies",
+    "further identity": "further identities",
     "roles": "sets of roles",
     "teams": "sets of teams",
     "mesh": "meshes",
@@ -92,8 +93,13 @@ def is_discovered(structure: Mapping[str, Any]) -> bool:
     return LEVELS.index(structure["level"]) >= LEVELS.index("stable") and structure["predefined"] is None
 
 
-def headline(report: Mapping[str, Any]) -> tuple[str, str]:
-    """What organised itself, in one sentence, and a second one on how sure that is or why there is nothing."""
+def headline(report: Mapping[str, Any], *, alpha: float = 0.05) -> tuple[str, str]:
+    """What organised itself, in one sentence, and a second one on how sure that is or why there is nothing.
+
+    Args:
+        report: report.json.
+        alpha: Level of the tests, for the count of claims that stand after correction.
+    """
     found = [s for s in report["structures"] if is_discovered(s)]
     if found:
         runs = {s["run"] for s in found}
@@ -101,7 +107,13 @@ def headline(report: Mapping[str, Any]) -> tuple[str, str]:
         where = f" in {many(len(runs), 'run')}" if report["log"]["runs"] > 1 and runs != {""} else ""
         said = f"{_counted(found)} organised themselves" if len(found) > 1 else _alone(found[0])
         return f"{said}{where or among}.", _sure(found)
-    return "Nothing that organised itself and lasted was found.", _why_nothing(report)
+    given = [s for s in report["structures"] if s["predefined"] is not None]
+    why = _why_nothing(report, alpha)
+    if given:
+        was = "stood" if len(given) > 1 else "it stood"
+        start = f"{_counted(given)} found, but {'they ' if len(given) > 1 else ''}{was} before the first event"
+        return f"{start}: nothing that organised itself and lasted.", why
+    return "Nothing that organised itself and lasted was found.", why
 
 
 def _alone(structure: Mapping[str, Any]) -> str:
@@ -123,31 +135,32 @@ def _sure(found: Sequence[Mapping[str, Any]]) -> str:
     return f"Claim level: {told} ({best}: {LEVEL_WORDS[best]}). Nobody assigned a role; it is read off who did what."
 
 
-def _why_nothing(report: Mapping[str, Any]) -> str:
+def _why_nothing(report: Mapping[str, Any], alpha: float) -> str:
     if report["log"]["events"] == 0:
         return "The log holds no events, so nothing can be said."
-    predefined = [s for s in report["structures"] if s["predefined"] is not None]
-    weak = [s for s in report["structures"] if s["predefined"] is None]
     made = []
-    if predefined:
-        made.append(f"{_counted(predefined)} stood before the first event and did not emerge")
+    weak = [s for s in report["structures"] if s["predefined"] is None]
     if weak:
-        made.append(f"{_counted(weak)} went beyond what was tested only in part, or did not last")
-    verdicts = Counter(row["verdict"] for row in report["ledger"])
-    tested = verdicts["beaten"] + verdicts["not beaten"]
+        made.append(f"{_counted(weak)} went beyond chance only in part, or did not last")
+    tested = [row for row in report["ledger"] if row["p"] is not None]
     if tested:
-        made.append(f"{many(tested, 'claim')} were tested and {verdicts['beaten']:,} beat chance")
-    if verdicts["insufficient data"]:
-        made.append(f"{many(verdicts['insufficient data'], 'question')} had too little data to be asked")
-    if verdicts["not tested"]:
-        made.append(f"{many(verdicts['not tested'], 'question')} could not be asked of this log")
+        alone = sum(row["verdict"] == "beaten" for row in tested)
+        after = sum(row["q"] is not None and row["q"] <= alpha for row in tested)
+        were = "was" if len(tested) == 1 else "were"
+        made.append(
+            f"{many(len(tested), 'claim')} {were} tested; {alone:,} beat chance taken alone, {after:,} after correction "
+            "for the number of tests"
+        )
+    scarce = sum(row["verdict"] == "insufficient data" for row in report["ledger"])
+    if scarce:
+        made.append(f"{many(scarce, 'question')} had too little data to be asked")
     text = "; ".join(made) or "no detector had anything to test"
     return text[0].upper() + text[1:] + "."
 
 
 def spoken(report: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
     """What the command line prints of a report: the headline, the structures, what the log cannot show."""
-    lines = [*headline(report)]
+    lines = [*headline(report, alpha=(manifest.get("analysis") or {}).get("alpha", 0.05))]
     shown = sorted(report["structures"], key=lambda s: (not is_discovered(s), -LEVELS.index(s["level"])))
     lines += [f"  - {s['sentence']}" for s in shown[:SPOKEN]]
     if len(shown) > SPOKEN:
