@@ -34,14 +34,18 @@ PHYSICS: dict[str, Callable[..., Any]] = {
 
 def build_factory(setup: Setup) -> Built:
     """The world of the factory from its parameters."""
-    agents = _agents(setup)
+    agents = new_agents(setup, agents=int(setup["agents"]), extra=[("served", "i8"), *QUEUE])
+    agents["serving"] = NOBODY
+    proficiency = _proficiency(setup)
     row_of = setup.row_of(len(agents))
     pairs = _pairs(setup)
     start, neighbour = neighbour_table(row_of[pairs], keys=agents["key"])
     entries = _entries(setup, agents, row_of)
     mix = mix_of(setup.values)
-    rate = float(setup["rate"]) or _rate(setup, pairs, agents[row_of], np.argsort(row_of)[entries], mix)
-    world = _world(setup, agents, start, neighbour, entries, mix, rate)
+    rate = float(setup["rate"]) or _rate(
+        setup, pairs, agents["key"][row_of], proficiency[row_of], np.argsort(row_of)[entries], mix
+    )
+    world = _world(setup, agents, proficiency, start, neighbour, entries, mix, rate)
     width = int(np.diff(start).max(initial=0))
     dims = {"tasks": int(setup["types"]) + EXTRA_TASKS, "slots": width + 1, "two": 2, "three": 3}
     names = ("attempt", "keep", "review", "refuse", "patience", "heed")
@@ -61,21 +65,17 @@ def build_factory(setup: Setup) -> Built:
     )
 
 
-def _agents(setup: Setup) -> Any:
-    n, types = int(setup["agents"]), int(setup["types"])
-    agents = new_agents(
-        setup, agents=n, extra=[("served", "i8"), *QUEUE, ("proficiency", "f8", (types + EXTRA_TASKS,))]
-    )
-    agents["serving"] = NOBODY
+def _proficiency(setup: Setup) -> np.ndarray:
+    """Proficiency by row, (agents, types + 1)."""
     skill = proficiency_of(setup.values, seed=setup.seed)
     if not skill.any(axis=0).all():
         raise ParameterError(
             f"scenario 'factory': no agent has skill {int(np.argmin(skill.any(axis=0)))}; see 'skills'."
         )
-    agents["proficiency"][setup.row_of(n), :types] = skill
     # Anybody can put finished parts together.
-    agents["proficiency"][:, types:] = 1.0
-    return agents
+    made = np.ones((len(skill), skill.shape[1] + EXTRA_TASKS))
+    made[setup.row_of(len(skill)), : skill.shape[1]] = skill
+    return made
 
 
 def _pairs(setup: Setup) -> np.ndarray:
@@ -97,18 +97,20 @@ def _entries(setup: Setup, agents: Any, row_of: np.ndarray) -> np.ndarray:
     return np.argsort(agents["key"])
 
 
-def _rate(setup: Setup, pairs: np.ndarray, agents: Any, entries: Any, mix: Any) -> float:
+def _rate(setup: Setup, pairs: np.ndarray, keys: Any, proficiency: Any, entries: Any, mix: Any) -> float:
     """Arrivals for the wanted load; all arguments by agent number, for another order of the rows rounds differently."""
-    entry = np.bincount(entries, minlength=len(agents)) / len(entries)
-    start, neighbour = neighbour_table(pairs, keys=agents["key"])
-    skill = np.ascontiguousarray(agents["proficiency"][:, : int(setup["types"])])
+    entry = np.bincount(entries, minlength=len(keys)) / len(entries)
+    start, neighbour = neighbour_table(pairs, keys=keys)
+    skill = np.ascontiguousarray(proficiency[:, : int(setup["types"])])
     return rate_for_load(
         float(setup["load"]), start=start, neighbour=neighbour, proficiency=skill, entry=entry, mix=mix,
         attempt=float(setup["attempt"]), stages=int(setup["stages"]), service_rate=float(setup["service_rate"]),
     ) / int(setup["parts"])  # fmt: skip
 
 
-def _world(setup: Setup, agents: Any, start: Any, neighbour: Any, entries: Any, mix: Any, rate: float) -> Any:
+def _world(
+    setup: Setup, agents: Any, proficiency: Any, start: Any, neighbour: Any, entries: Any, mix: Any, rate: float
+) -> Any:
     n = len(agents)
     rows = max(64, n + n // 4)
     vectors = float(setup["drift"]) > 0
@@ -122,7 +124,7 @@ def _world(setup: Setup, agents: Any, start: Any, neighbour: Any, entries: Any, 
         clock[0].time, clock[0].subject = exponential(first, 1, kernel.GAP, rate), n
         count[PENDING] = 1
     return kernel.World(
-        agents=agents, start=start, neighbour=neighbour, items=new_items(rows),
+        agents=agents, proficiency=proficiency, start=start, neighbour=neighbour, items=new_items(rows),
         vector=np.zeros((rows, dimension), np.float32), origin=np.zeros((rows, dimension), np.float32),
         hops=new_hops(hops), clock=clock, physics=_physics(setup, rate, vectors=vectors), entries=entries,
         mix=np.cumsum(mix), asked=np.full(int(np.diff(start).max(initial=0)) + 1, -1.0), count=count, sums=np.zeros(32),

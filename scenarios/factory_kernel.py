@@ -83,12 +83,14 @@ PHYSICS = np.dtype(
 class World(NamedTuple):
     """Everything there is.
 
-    The neighbours of agent i are ``neighbour[start[i]:start[i + 1]]``, in the order of their keys. ``vector`` and
+    ``proficiency`` is (agents, types + 1), its last column for assembly. The neighbours of agent i are
+    ``neighbour[start[i]:start[i + 1]]``, in the order of their keys. ``vector`` and
     ``origin`` (items, dimension) are unit vectors. ``entries`` are the agents where items arrive, ``mix`` the cumulated
     shares of task types. ``asked`` is what the agent now deciding heard from its neighbours, -1 where it did not ask.
     """
 
     agents: Any
+    proficiency: Any
     start: Any
     neighbour: Any
     items: Any
@@ -141,7 +143,7 @@ def sense(world: Any, agent: int) -> Any:
     return FactoryView(
         task,
         items[row].stage,
-        world.agents[agent].proficiency[task],
+        world.proficiency[agent, task],
         1 if items[row].done + 1 >= world.physics[0].stages else 0,
         items[row].hops,
         1 if items[row].trail != NOBODY else 0,
@@ -156,7 +158,7 @@ def recall(world: Any, agent: int, task: int) -> Any:
     """The view of ``agent`` when it hears of an outcome: itself as it is now, and the task it is about."""
     width = world.start[agent + 1] - world.start[agent]
     waiting = world.agents[agent].length
-    return FactoryView(task, OPEN, world.agents[agent].proficiency[task], 0, 0, 0, -1, waiting, width, world.asked)
+    return FactoryView(task, OPEN, world.proficiency[agent, task], 0, 0, 0, -1, waiting, width, world.asked)
 
 
 def short(world: Any) -> bool:
@@ -337,7 +339,7 @@ def labour(world: Any, agent: int, row: int) -> None:
     """One stage of work by ``agent``: poor proficiency and bad luck leave a hidden flaw; practice makes better."""
     items = world.items
     task = items[row].task
-    skill = world.agents[agent].proficiency[task]
+    skill = world.proficiency[agent, task]
     name = item_stream(world.physics[0].seed, items[row].number)
     if unit(name, items[row].hops * 64 + items[row].done, FLAW) >= skill * (1.0 - world.physics[0].defect):
         items[row].flawed = 1
@@ -346,18 +348,18 @@ def labour(world: Any, agent: int, row: int) -> None:
     if practice <= 0.0:
         return
     for other in range(world.physics[0].types):
-        now = world.agents[agent].proficiency[other]
+        now = world.proficiency[agent, other]
         if other == task:
-            world.agents[agent].proficiency[other] = now + practice * (1.0 - now)
+            world.proficiency[agent, other] = now + practice * (1.0 - now)
         else:
-            world.agents[agent].proficiency[other] = now - now * practice / (2.0 * world.physics[0].types)
+            world.proficiency[agent, other] = now - now * practice / (2.0 * world.physics[0].types)
 
 
 def report_work(world: Any, log: Any, agent: int, row: int, time: float) -> None:
     """Record a stage of work that leaves the item with its holder, or goes before a review."""
     items = world.items
     span = time - items[row].began
-    skill = world.agents.proficiency[agent, items[row].task]
+    skill = world.proficiency[agent, items[row].task]
     cost = world.physics[0].service_cost
     items[row].cause = emit_item(world, log, time, WORK, agent, -1, row, items[row].cause, skill, cost, span)
     items[row].began = time

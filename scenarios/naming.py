@@ -136,10 +136,12 @@ def more_room(world: Any, minds: Any, capacity: int) -> Any:
     world.count[TIGHT] = 0
     if room >= capacity:
         return minds
+    from sim.world.population import Minds
+
     wider = min(capacity, 2 * room + 1)
-    made = np.zeros(len(minds), np.dtype([("words", "i8", (wider + 1,))])).view(np.recarray)
-    made["words"][:, : room + 1] = minds["words"]
-    return made
+    made = np.zeros((len(minds["words"]), wider + 1), np.int64)
+    made[:, : room + 1] = minds["words"]
+    return Minds({"words": made})
 
 
 def pair_of(world: Any, number: int) -> tuple[int, int]:
@@ -156,8 +158,8 @@ def foresee(world: Any, minds: Any, number: int) -> None:
     speaker, hearer = pair_of(world, number)
     prefetch(world.agents, speaker)
     prefetch(world.agents, hearer)
-    prefetch(minds, speaker)
-    prefetch(minds, hearer)
+    prefetch(minds.words, speaker)
+    prefetch(minds.words, hearer)
 
 
 def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:

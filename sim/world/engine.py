@@ -19,7 +19,7 @@ from sim.world.buffer import COST, KINDS_AT, ROWS, SEQ, Buffer, new_buffer
 from sim.world.interventions import Intervention, perform
 from sim.world.linker import link
 from sim.world.loops import BUFFER, CAPACITY, SLICE, TIME
-from sim.world.population import Built, Setup
+from sim.world.population import Built, Minds, Setup
 
 BUFFER_ROWS = 1 << 16
 # Steps in one slice: about 20 ms, so that pause and Ctrl-C act at once.
@@ -217,19 +217,17 @@ class Engine:
         self.log.count[ROWS] = 0
 
 
-def new_minds(rule: Any, built: Built, *, agents: int) -> tuple[Any, Any]:
-    """The rule's columns for every agent, and its parameters, as record arrays (agents,) and (1,)."""
-    fields: list[Any] = [
-        (name, kind, tuple(built.dims[d] for d in dims)) for name, (kind, dims, _) in rule.STATE.items()
-    ]
-    minds = np.zeros(agents, np.dtype(fields or [("nothing", "i1")], align=True)).view(np.recarray)
-    for name, (_, _, start) in rule.STATE.items():
-        minds[name] = built.starts.get(name, start)
+def new_minds(rule: Any, built: Built, *, agents: int) -> tuple[Minds, Any]:
+    """The rule's columns for every agent, and its parameters as a record array (1,)."""
+    columns = {}
+    for name, (kind, dims, start) in rule.STATE.items():
+        columns[name] = np.empty((agents, *(built.dims[d] for d in dims)), kind)
+        columns[name][...] = built.starts.get(name, start)
     names = rule.PARAMETERS
     values = np.zeros(1, np.dtype([(n, "f8") for n in names] or [("nothing", "f8")])).view(np.recarray)
     for n in names:
         values[n] = float(built.rule_values[n])
-    return minds, values
+    return Minds(columns), values
 
 
 Progress = Callable[[float], None]

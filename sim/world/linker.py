@@ -6,8 +6,10 @@ carries the hash of that source, cures both: the second process loads it in mill
 The same text without compilation is the interpreted kernel, the oracle of the tests.
 
 Passing a wide tuple of arrays through Numba functions costs a reference count for every array at every call (measured:
-12 times slower, compilation 20 times). The linker therefore spreads the aggregates ``world`` and ``log``: each function
-receives, as plain arguments, just the columns that it or its callees use.
+12 times slower, compilation 20 times). The linker therefore spreads the aggregates ``world``, ``log`` and ``minds``: each
+function receives, as plain arguments, just the columns that it or its callees use. A rule's ``state`` becomes the columns
+of all minds and one row number: were it a record with the columns' lengths in its type, every number of task types or
+neighbours would compile the kernel anew.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from typing import Any
 
 PRIMITIVES = "sim.world.draws"
 ORACLE = "sim.world.oracle"
-AGGREGATES = ("world", "log")
+STATE, STATE_ROW = "state", "state_row"
+AGGREGATES = ("world", "log", "minds", STATE)
+SPREAD = "_spread"
 # Kernels never allocate, so they need no reference counts; only the roots are called from Python.
 ROOT_OPTIONS = "@njit(_nrt=False, cache=True)"
 INNER_OPTIONS = "@njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)"
@@ -146,7 +150,8 @@ class _Linker:
         )
         for name, node in {**self.nodes, **wrappers}.items():
             if compiled:
-                lines.append(ROOT_OPTIONS if name in roots else INNER_OPTIONS)
+                root = name.removesuffix(SPREAD) in roots
+                lines += [] if name in wrappers else [ROOT_OPTIONS if root else INNER_OPTIONS]
             lines += [ast.unparse(ast.fix_missing_locations(node)), ""]
         return "\n".join(lines) + "\n"
 
@@ -196,6 +201,7 @@ class _Widener(ast.NodeTransformer):
 
 
 Leaves = dict[str, dict[str, list[str]]]
+Faces = dict[str, list[str]]
 
 
 def _spread(nodes: dict[str, ast.FunctionDef], *, roots: tuple[str, ...]) -> dict[str, ast.FunctionDef]:
@@ -208,7 +214,7 @@ def _spread(nodes: dict[str, ast.FunctionDef], *, roots: tuple[str, ...]) -> dic
     wrappers = {}
     for root in roots:
         inner = nodes.pop(root)
-        inner.name = f"{root}_spread"
+        inner.name = f"{root}{SPREAD}"
         nodes[inner.name] = inner
         call = ", ".join(
             part
@@ -223,35 +229,57 @@ def _spread(nodes: dict[str, ast.FunctionDef], *, roots: tuple[str, ...]) -> dic
 
 
 def _expanded(argument: str, leaves: dict[str, list[str]]) -> list[str]:
-    return [f"{argument}_{leaf}" for leaf in leaves[argument]] if argument in leaves else [argument]
+    """The plain arguments that stand for ``argument``; a mind's state is its columns and its row in them."""
+    columns = [f"{argument}_{leaf}" for leaf in leaves[argument]] if argument in leaves else [argument]
+    return [*columns, STATE_ROW] if argument == STATE else columns
 
 
-def _leaves(nodes: dict[str, ast.FunctionDef], faces: dict[str, list[str]]) -> Leaves:
+def _passed(call: ast.Call, faces: Faces) -> list[tuple[str, str, ast.expr]]:
+    """``(what the callee calls it, what the caller calls it, argument)`` of every aggregate that a call passes on."""
+    assert isinstance(call.func, ast.Name)
+    found = []
+    for name, argument in zip(faces[call.func.id], call.args, strict=False):
+        if isinstance(argument, ast.Name) and name in AGGREGATES:
+            found.append((name, argument.id, argument))
+        elif name == STATE and isinstance(argument, ast.Subscript) and isinstance(argument.value, ast.Name):
+            found.append((name, argument.value.id, argument))
+        elif name in AGGREGATES:
+            raise LinkError(f"kernel: {call.func.id} takes '{name}' as a whole, got '{ast.unparse(argument)}'.")
+    return found
+
+
+def _leaves(nodes: dict[str, ast.FunctionDef], faces: Faces) -> Leaves:
     """For each function and each aggregate among its parameters, the columns it needs itself or for its callees."""
     found: dict[str, dict[str, set[str]]] = {name: {a: set() for a in faces[name] if a in AGGREGATES} for name in nodes}
-    calls: list[tuple[str, str, str]] = []
+    calls: list[tuple[set[str], set[str]]] = []
     for name, node in nodes.items():
         for part in ast.walk(node):
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in found[name]:
                 found[name][part.value.id].add(part.attr)
             if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in nodes:
-                passed = [a.id for a in part.args if isinstance(a, ast.Name) and a.id in AGGREGATES]
-                calls += [(name, part.func.id, a) for a in passed]
+                for theirs, ours, _ in _passed(part, faces):
+                    if ours not in found[name]:
+                        raise LinkError(
+                            f"kernel: {name} gives '{ours}' to {part.func.id} as its '{theirs}', but has none."
+                        )
+                    calls.append((found[name][ours], found[part.func.id][theirs]))
     changed = True
     while changed:
         changed = False
-        for caller, callee, aggregate in calls:
-            missing = found[callee][aggregate] - found[caller][aggregate]
-            if missing:
-                found[caller][aggregate] |= missing
+        for mine, needed in calls:
+            if needed - mine:
+                mine |= needed
                 changed = True
     return {name: {a: sorted(columns) for a, columns in each.items()} for name, each in found.items()}
 
 
 class _Spreader(ast.NodeTransformer):
-    """Rewrites the body of one function: ``world.items`` becomes ``world_items``, and so in the calls."""
+    """Rewrites the body of one function: ``world.items`` becomes ``world_items``, and so in the calls.
 
-    def __init__(self, name: str, faces: dict[str, list[str]], leaves: Leaves) -> None:
+    ``state.trust`` becomes ``state_trust[state_row]``: one column of all minds, and the row of the one who decides.
+    """
+
+    def __init__(self, name: str, faces: Faces, leaves: Leaves) -> None:
         self.own = leaves[name]
         self.faces = faces
         self.leaves = leaves
@@ -259,20 +287,30 @@ class _Spreader(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """A column of an aggregate is a plain argument now."""
         if isinstance(node.value, ast.Name) and node.value.id in self.own:
-            return ast.Name(f"{node.value.id}_{node.attr}", node.ctx)
+            name = f"{node.value.id}_{node.attr}"
+            if node.value.id == STATE:
+                return ast.Subscript(ast.Name(name, ast.Load()), ast.Name(STATE_ROW, ast.Load()), node.ctx)
+            return ast.Name(name, node.ctx)
         self.generic_visit(node)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Callees receive the columns they need."""
-        callee = node.func.id if isinstance(node.func, ast.Name) else ""
+        callee = node.func.id if isinstance(node.func, ast.Name) and node.func.id in self.faces else ""
+        passed = (
+            {id(argument): (theirs, ours) for theirs, ours, argument in _passed(node, self.faces)} if callee else {}
+        )
         arguments: list[ast.expr] = []
         for argument in node.args:
-            if callee in self.faces and isinstance(argument, ast.Name) and argument.id in self.own:
-                columns = self.leaves[callee][argument.id]
-                arguments += [ast.Name(f"{argument.id}_{column}", ast.Load()) for column in columns]
-            else:
+            if id(argument) not in passed:
                 arguments.append(self.visit(argument))
+                continue
+            theirs, ours = passed[id(argument)]
+            arguments += [ast.Name(f"{ours}_{column}", ast.Load()) for column in self.leaves[callee][theirs]]
+            if isinstance(argument, ast.Subscript):
+                arguments.append(self.visit(argument.slice))
+            elif theirs == STATE:
+                arguments.append(ast.Name(STATE_ROW, ast.Load()))
         node.args = arguments
         return node
 

@@ -100,3 +100,13 @@ def new_agents(setup: Setup, *, agents: int, extra: list[Any]) -> Any:
     made["key"] = streams(setup.seed ^ 0x5EED, label_of_row)
     made["stream"] = streams(setup.seed, made["key"])
     return made
+
+
+class Minds:
+    """The columns of all minds: each an array whose first axis is the agent, as an attribute and by name."""
+
+    def __init__(self, columns: Mapping[str, np.ndarray]) -> None:
+        self.__dict__.update(columns)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.asarray(self.__dict__[name])

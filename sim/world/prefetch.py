@@ -16,7 +16,9 @@ def _touch(typing_context: Any, table: Any, row: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = cgutils.get_item_pointer(context, builder, signature.args[0], array, [arguments[1]])
+        zero = context.get_constant(types.intp, 0)
+        place = [arguments[1], *[zero] * (signature.args[0].ndim - 1)]
+        pointer = cgutils.get_item_pointer(context, builder, signature.args[0], array, place)
         byte = ir.IntType(8).as_pointer()
         flag = ir.IntType(32)
         name = "llvm.prefetch.p0"
