@@ -237,7 +237,7 @@ def _expanded(argument: str, leaves: dict[str, list[str]]) -> list[str]:
 def _passed(call: ast.Call, faces: Faces) -> list[tuple[str, str, ast.expr]]:
     """``(what the callee calls it, what the caller calls it, argument)`` of every aggregate that a call passes on."""
     assert isinstance(call.func, ast.Name)
-    found = []
+    found: list[tuple[str, str, ast.expr]] = []
     for name, argument in zip(faces[call.func.id], call.args, strict=False):
         if isinstance(argument, ast.Name) and name in AGGREGATES:
             found.append((name, argument.id, argument))
@@ -268,7 +268,7 @@ def _leaves(nodes: dict[str, ast.FunctionDef], faces: Faces) -> Leaves:
         changed = False
         for mine, needed in calls:
             if needed - mine:
-                mine |= needed
+                mine.update(needed)
                 changed = True
     return {name: {a: sorted(columns) for a, columns in each.items()} for name, each in found.items()}
 
