@@ -21,6 +21,7 @@ class Player(mesa.Agent):
         self.words = []
 
     def play(self):
+        """Say a word to a random other."""
         model = self.model
         hearer = model.players[int(model.random.random() * len(model.players))]
         if hearer is self:
@@ -45,6 +46,7 @@ class MesaNaming(mesa.Model):
         self.players = [Player(self) for _ in range(agents)]
 
     def step(self):
+        """One sweep."""
         self.agents.shuffle_do("play")
 
 

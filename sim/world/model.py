@@ -44,8 +44,8 @@ class RowView(mesa.Agent):  # type: ignore[misc]
 class CoordinationModel(mesa.Model):  # type: ignore[misc]
     """A scenario as a Mesa model.
 
-    Subclasses made by ``model_class`` carry a scenario as ``spec``; their ``__init__`` takes the scenario's parameters by name, and
-    ``preset``, ``rule`` (None for the default), ``log`` (see ``LogPlan.parse``), and Mesa's ``rng`` or ``seed``.
+    Subclasses made by ``model_class`` carry a scenario as ``spec``; their ``__init__`` takes the scenario's parameters by
+    name, and ``preset``, ``rule`` (None for the default), ``log`` (see ``LogPlan.parse``), and Mesa's ``rng`` or ``seed``.
     """
 
     # Mesa 3.5 keeps a scenario of its own under the name ``scenario``.
