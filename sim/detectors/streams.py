@@ -30,6 +30,10 @@ class Stream:
     count: Floats
 
 
+# Agents that hand on or receive but from whom no finisher is ever reached.
+UNSETTLED = "unsettled"
+
+
 def forward(window: Window) -> Bools:
     """Rows that pass an item on to another agent and do not merely answer (returns and rework cancel direction)."""
     passes = window.of_class("transfers") & ~window.of_class("replies")
@@ -125,7 +129,7 @@ def portrait(window: Window, key: int) -> Portrait:
     tasks = None if key == ALL else (key,)
     facts: dict[str, Any] = {
         "finishers": [window.agents[a] for a in ends],
-        "chain": " -> ".join(f"{name} ({len(agents)})" for name, agents in roles.items()),
+        "chain": _chain(roles),
         "functions": functions,
         "flow_hierarchy": flow_hierarchy(stream.n, stream.giver, stream.taker, stream.count),
         "coherence": order(stream.n, stream.giver, stream.taker, stream.count),
@@ -133,6 +137,12 @@ def portrait(window: Window, key: int) -> Portrait:
         "tasks": tasks,
     }
     return Portrait(members, roles, rows & np.isin(window.source, members) & np.isin(window.target, members), facts)
+
+
+def _chain(roles: Mapping[str, Ints]) -> str:
+    """The stages in order with how many agents each has; those who belong to none come last, apart."""
+    settled = " -> ".join(f"{name} ({len(agents)})" for name, agents in roles.items() if name != UNSETTLED)
+    return settled + (f", besides {len(roles[UNSETTLED])} unsettled" if UNSETTLED in roles else "")
 
 
 def _roles(window: Window, stream: Stream, key: int, members: Ints) -> tuple[dict[str, Ints], dict[str, str]]:
@@ -147,7 +157,7 @@ def _roles(window: Window, stream: Stream, key: int, members: Ints) -> tuple[dic
         roles[f"{function} {len(groups) - 1 - k}" if repeated else function] = group
     functions = dict(zip(roles, named, strict=True))
     if len(adrift):
-        roles["unsettled"] = adrift
+        roles[UNSETTLED] = adrift
     return roles, functions
 
 
