@@ -185,8 +185,9 @@ def _little(log: Log, paths: pl.DataFrame, moves: pl.DataFrame) -> Identity:
 
 
 def _flow(log: Log, paths: pl.DataFrame, moves: pl.DataFrame) -> Identity:
-    """In minus out for each agent and task type; out includes what is still held."""
+    """In minus out for each agent and task type; out includes what is still held; a whole is held by its parts' holders."""
     del log
+    paths = paths.filter(pl.col("parts") == 0)
     keys = ["run", "agent", "task"]
     finished = paths.filter(pl.col("left").is_not_null())
     at = pl.when(pl.col("leaving") == "assemble").then("holder").otherwise("leaver")
@@ -210,7 +211,8 @@ def _custody(log: Log, paths: pl.DataFrame, moves: pl.DataFrame) -> Identity:
     """Transfers and departures by an agent that the log does not show to hold the item."""
     del log
     strangers = moves["wait"].null_count()
-    left = paths.filter(pl.col("leaving").is_in(["deliver", "drop"]))
+    # A split item is where its parts are: whoever joins them delivers it.
+    left = paths.filter(pl.col("leaving").is_in(["deliver", "drop"]) & (pl.col("parts") == 0))
     gone = left.filter(pl.col("leaver").ne_missing(pl.col("holder"))).height
     backwards = moves.filter(pl.col("wait") < 0).height
     note = f"{moves.height} transfers and {left.height} departures"
