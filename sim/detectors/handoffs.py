@@ -218,7 +218,7 @@ def _portrait(window: Window, candidate: Candidate, _kind: str) -> Portrait:
 
 def _words(candidate: Candidate, kind: str, portrait: Portrait) -> Words:
     facts = portrait.facts
-    steps = f"{len(portrait.roles.keys() - {UNSETTLED})} roles, {facts['chain']}"
+    steps = f"{len(portrait.roles.keys() - {streams.UNSETTLED})} roles, {facts['chain']}"
     ends = ", ".join(str(a) for a in facts["finishers"][:3]) + (", ..." if len(facts["finishers"]) > 3 else "")
     subject = candidate.about[0].upper() + candidate.about[1:]
     if kind == "roles":
