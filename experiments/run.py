@@ -277,8 +277,8 @@ class _Attempt:
                 self._keep(engine, writer, error)
             if trouble is not None and is_complete(self.folder):
                 self._spare(trouble)
-            self.manifest["peak_memory_bytes"] = peak_memory()
-            self.manifest["wall_time_s"] = round(time.perf_counter() - self.started, 3)
+            if trouble is not None:
+                self._measure()
             write_json(place / MANIFEST, self.manifest)
         if isinstance(trouble, KeyboardInterrupt):
             raise Interrupted(self._interrupted(engine)) from trouble
@@ -321,10 +321,14 @@ class _Attempt:
         analysis = analyse(log, settings=self.settings, channel=channel, progress=self.say)
         self.manifest |= summary(analysis)
         self.manifest["status"] = "complete"
-        self.manifest["wall_time_s"] = round(time.perf_counter() - self.started, 3)
-        self.manifest["peak_memory_bytes"] = peak_memory()
+        self._measure()
         write_report(analysis, self.manifest, place)
         return analysis
+
+    def _measure(self) -> None:
+        """Time and memory so far; taken before the page is written, which shows them."""
+        self.manifest["wall_time_s"] = round(time.perf_counter() - self.started, 3)
+        self.manifest["peak_memory_bytes"] = peak_memory()
 
     def _close(self, engine: Engine, writer: EventWriter) -> None:
         """Write the event table and what the engine knows at this moment."""

@@ -52,7 +52,7 @@ def _card(analysis: Analysis, s: Structure, *, graph: bool) -> str:
     rows = [(name, Raw(text)) for name, text in _facts(s)]
     picture = roles_picture(analysis, s) if graph else ""
     return (
-        f'<article id="{esc(s.id)}" class="card"><h3>{esc(heading)} {badge(s)}</h3><p>{esc(s.sentence)}</p>'
+        f'<article class="card"><h3>{esc(heading)} {badge(s)}</h3><p>{esc(s.sentence)}</p>'
         f"{folded('Evidence', table(['what', 'value'], rows))}"
         f"{folded('Roles and their agents', _roles(s))}{folded('Role graph', picture) if picture else ''}</article>"
     )

@@ -24,6 +24,7 @@ PLURALS = {
     "mesh": "meshes",
     "matrix": "matrices",
 }
+SINGULARS = {"roles": "set of roles", "teams": "set of teams"}
 # Sentences printed by the command line; the page has all of them.
 SPOKEN = 12
 
@@ -64,7 +65,7 @@ def p_value(value: float | None) -> str:
 def many(count: int, word: str) -> str:
     """A count with its noun."""
     plural = PLURALS.get(word, word if word.endswith("s") else word + "s")
-    return f"{count:,} {word if count == 1 else plural}"
+    return f"{count:,} {SINGULARS.get(word, word) if count == 1 else plural}"
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -110,9 +111,8 @@ def headline(report: Mapping[str, Any], *, alpha: float = 0.05) -> tuple[str, st
     given = [s for s in report["structures"] if s["predefined"] is not None]
     why = _why_nothing(report, alpha)
     if given:
-        was = "stood" if len(given) > 1 else "it stood"
-        start = f"{_counted(given)} found, but {'they ' if len(given) > 1 else ''}{was} before the first event"
-        return f"{start}: nothing that organised itself and lasted.", why
+        was, they = ("were", "they") if len(given) > 1 else ("was", "it")
+        return f"{_counted(given)} {was} found, but {they} stood before the first event; nothing organised itself.", why
     return "Nothing that organised itself and lasted was found.", why
 
 
