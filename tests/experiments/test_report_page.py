@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from math import isfinite, nan
 
 import polars as pl
@@ -263,7 +264,7 @@ def test_ticks_cover_the_range_in_few_round_steps(low, high):
     assert made[0] <= low + 1e-9 * max(1.0, abs(low))
     assert made[-1] >= high - 1e-9 * max(1.0, abs(high))
     assert 2 <= len(made) <= 7
-    steps = [b - a for a, b in zip(made, made[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(made)]
     assert max(steps) - min(steps) < 1e-6 * max(steps)
 
 

@@ -4,7 +4,6 @@ import os
 import numpy as np
 import polars as pl
 import pytest
-from pytest import approx
 
 from experiments import run as run_module
 from experiments.errors import FolderInTheWay, Interrupted, RunFailed, UsageProblem
@@ -61,10 +60,10 @@ def test_numbers_of_the_report_are_those_of_the_log(made):
     kinds = log.events["kind"].cast(pl.String)
     assert report["log"]["events"] == log.events.height == made.manifest["events"]
     assert report["decisions"] == {"rule": log.events.height}
-    assert report["instruments"]["cost"]["value"] == approx(log.events["cost"].sum())
+    assert report["instruments"]["cost"]["value"] == pytest.approx(log.events["cost"].sum())
     delivered = log.events.filter(kinds == "deliver")
     assert report["functions"]["integration"]["events"] == delivered.height
-    assert made.manifest["cost"] == approx(log.events["cost"].sum(), rel=1e-9)
+    assert made.manifest["cost"] == pytest.approx(log.events["cost"].sum(), rel=1e-9)
 
 
 def test_every_identity_that_applies_holds_and_the_exact_ones_do_apply(made):
@@ -165,7 +164,7 @@ def test_an_unfinished_run_in_the_way_needs_force(tmp_path):
     made = quick(tmp_path)
     manifest = {**read_manifest(made.folder), "status": "interrupted"}
     (made.folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(FolderInTheWay, match="status interrupted.*--force"):
+    with pytest.raises(FolderInTheWay, match=r"status interrupted.*--force"):
         quick(tmp_path)
     assert quick(tmp_path, force=True).manifest["status"] == "complete"
 
@@ -267,9 +266,13 @@ def test_a_staged_folder_appears_only_at_the_end_and_not_after_an_error(tmp_path
         (temporary / "a").write_text("1")
         assert not place.exists()
     assert (place / "a").read_text() == "1"
-    with pytest.raises(ZeroDivisionError), staged(place) as temporary:
-        (temporary / "a").write_text("2")
-        raise ZeroDivisionError
+
+    def breaks():
+        with staged(place) as temporary:
+            (temporary / "a").write_text("2")
+            raise ZeroDivisionError
+
+    pytest.raises(ZeroDivisionError, breaks)
     assert (place / "a").read_text() == "1"
     assert os.listdir(place.parent) == ["folder"]
 
