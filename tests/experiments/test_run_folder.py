@@ -272,7 +272,8 @@ def test_a_staged_folder_appears_only_at_the_end_and_not_after_an_error(tmp_path
             (temporary / "a").write_text("2")
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, breaks)
+    with pytest.raises(ZeroDivisionError):
+        breaks()
     assert (place / "a").read_text() == "1"
     assert os.listdir(place.parent) == ["folder"]
 
