@@ -72,7 +72,9 @@ def line_chart(
     if not known:
         return ""
     values = [v for _, v in known] + [m.value for m in marks]
-    levels = ticks(min(values) if floor_at is None else min(floor_at, *values), max(values))
+    least = min(values) if floor_at is None else min(floor_at, *values)
+    # A curve that is zero everywhere lies on the floor, not in the middle.
+    levels = ticks(least, max(values) if max(values) > least or least else 1.0)
     times = ticks(min(t for t, _ in points), max(t for t, _ in points))
     # The axis of time begins and ends with the data, not with a round number.
     start, end = min(t for t, _ in points), max(t for t, _ in points)
@@ -236,6 +238,6 @@ def bars(shares: Sequence[tuple[str, float]], *, title: str, width: float = 230.
             f'<rect x="{n(left)}" y="{n(y)}" width="{n(max(1.0, full * share / most))}" height="14" rx="2" fill="{BLUE}" '
             f'fill-opacity="0.75"/>'
         )
-        body.append(_text(left + full * share / most + 5, y + 11, f"{100 * share:.0f} %"))
-    told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares)
+        body.append(_text(left + full * share / most + 5, y + 11, f"{number(100 * share, 2)} %"))
+    told = ", ".join(f"{name} {number(100 * share, 2)} %" for name, share in shares)
     return svg(body, width=width, height=height, title=title, description=told)

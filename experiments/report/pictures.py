@@ -54,7 +54,7 @@ def agents_picture(analysis: Analysis, structure: Structure | None) -> str:
     if flows.height == 0 or not agents:
         return ""
     if len(agents) > MOST_AGENTS:
-        return note(f"{len(agents):,} agents: too many to draw one by one, so only roles are drawn.")
+        return note(f"{len(agents):,} agents: too many to draw one by one.")
     row = {agent: i for i, agent in enumerate(agents)}
     kept = flows.filter(pl.col("source") != pl.col("target")).sort(
         "count", "source", "target", descending=[True, False, False]
@@ -146,7 +146,7 @@ def charts(analysis: Analysis, manifest: Mapping[str, Any], time_words: str) -> 
             absent.append(f"{CHART_TITLES[name]}: {_why_absent(reading)}")
             continue
         made.append(_chart(name, reading, points, _marks(name, analysis, manifest), time_words))
-    numbers = folded("The numbers behind these charts", _series_table(analysis.series, time_words)) if made else ""
+    numbers = folded("The numbers behind these charts", _series_table(analysis, time_words)) if made else ""
     grid = f'<div class="charts">{"".join(made)}</div>' if made else ""
     why = f"<h3>What this log does not show over time</h3>{lines(absent)}" if absent else ""
     return grid + numbers + why
@@ -198,12 +198,16 @@ def _marks(name: str, analysis: Analysis, manifest: Mapping[str, Any]) -> list[M
     return [Mark(chance, "chance")] if chance is not None else []
 
 
-def _series_table(series: pl.DataFrame, time_words: str) -> str:
+def _series_table(analysis: Analysis, time_words: str) -> str:
+    series, units = analysis.series, {name: r["unit"] for name, r in analysis.instruments.items()}
     names = [name for name in CHARTS if series.filter((pl.col("name") == name) & pl.col("value").is_not_null()).height]
-    moments = series.select("index", "time").unique(maintain_order=True).sort("index")
+    moments = series.select("index", "time").unique("index", maintain_order=True).sort("index")
     value = {(i, name): v for i, name, v in series.select("index", "name", "value").iter_rows()}
-    rows = [
-        [number(t), *(number(value.get((i, name))) for name in names)]
-        for i, t in moments.unique("index", maintain_order=True).iter_rows()
-    ]
-    return table([time_words, *(CHART_TITLES[name] for name in names)], rows, numeric=range(1, len(names) + 1))
+
+    def cell(index: int, name: str) -> str:
+        v = value.get((index, name))
+        return number(v * 100 if v is not None and units[name] == "share" else v)
+
+    rows = [[number(t), *(cell(i, name) for name in names)] for i, t in moments.iter_rows()]
+    heads = [CHART_TITLES[name] + (" (%)" if units[name] == "share" else "") for name in names]
+    return table([time_words, *heads], rows, numeric=range(1, len(names) + 1))

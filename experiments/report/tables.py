@@ -119,7 +119,7 @@ def _missing(found: Mapping[str, Any], *, visible: bool) -> str:
 
 def identities(analysis: Analysis) -> str:
     """The identities that hold in every sound log."""
-    held = {True: "✓ holds", False: "✗ FAILS"}
+    held = {True: "✓\u00a0holds", False: "✗\u00a0FAILS"}
     rows = [
         [i.name, number(i.expected), number(i.measured), number(i.tolerance), held[i.holds], i.note]
         for i in analysis.identities

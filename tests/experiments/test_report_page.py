@@ -280,6 +280,8 @@ def test_a_line_chart_puts_values_where_they_belong():
     # The gap is no line.
     assert 'class="curve"' not in drawing
     assert "half 2" in drawing
+    flat = line_chart([(0.0, 0.0), (1.0, 0.0)], title="T", unit="u")
+    assert ">-" not in flat
     assert line_chart([(0.0, None)], title="T", unit="u") == ""
 
 
