@@ -97,8 +97,8 @@ PRESETS: dict[str, dict[str, Value]] = {
         "start_skill": 1.0, "defect": 0.2, "catch": 0.8, "false_alarm": 0.05,
     },
     "overload": {
-        "agents": 48, "types": 3, "experts": 2, "load": 6.0, "keep": 0.98, "handoff_loss": 0.02, "drift": 0.15,
-        "defect": 0.1, "review": 0.5,
+        "agents": 48, "types": 3, "experts": 2, "load": 12.0, "keep": 0.9, "handoff_loss": 0.02, "drift": 0.15,
+        "defect": 0.1, "review": 0.5, "look": 16, "refuse": 1,
     },
     "from_equals": {
         "agents": 36, "types": 3, "skills": "all", "start_skill": 0.3, "practice": 0.05, "load": 0.5, "keep": 0.98,
@@ -109,7 +109,7 @@ PRESET_WORDS = {
     "learning": "two able agents for each type among many; trust is learned, and order appears",
     "solvable": "memoryless hand-offs on a 4-regular graph; latency, loss and drift have closed forms",
     "review_loop": "intake, work, review, integration with fixed shares; a queueing network with a loop",
-    "overload": "the learning factory beyond its capacity; order fails",
+    "overload": "far too much work, and agents that avoid the busy and give work back; order fails",
     "from_equals": "everybody starts with the same faint skills and gets better by doing",
 }
 # The rule that decides each preset unless another is asked for.
