@@ -208,7 +208,7 @@ def as_report(structures=(), ledger=(), events=5, runs=1):
         ([one("hub"), one("hub"), one("teams")], "2 hubs and 1 set of teams organised themselves among 9 agents."),
         ([one(level="significant")], "Nothing that organised itself and lasted was found."),
         ([one("hub", predefined="given")],
-         "1 hub was found, but it stood before the first event; nothing organised itself."),
+         "1 hub was found, but it stood before the first event; nothing that organised itself and lasted was found."),
         ([one("hub", predefined="given"), one("ring")], "A ring organised itself among 9 agents."),
     ],
 )  # fmt: skip
