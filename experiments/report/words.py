@@ -112,10 +112,8 @@ def headline(report: Mapping[str, Any], *, alpha: float = 0.05) -> tuple[str, st
     why = _why_nothing(report, alpha)
     if given:
         was, they = ("were", "they") if len(given) > 1 else ("was", "it")
-        return (
-            f"{_counted(given)} {was} found, but {they} stood before the first event; nothing that organised itself and lasted was found.",
-            why,
-        )
+        start = f"{_counted(given)} {was} found, but {they} stood before the first event"
+        return f"{start}; nothing that organised itself and lasted was found.", why
     return "Nothing that organised itself and lasted was found.", why
 
 
