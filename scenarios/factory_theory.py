@@ -8,11 +8,12 @@ absorbing chain that an item walks.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags, identity
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import MatrixRankWarning, spsolve
 
 from sim.spec import ParameterError
 
@@ -48,7 +49,9 @@ def chain_visits(passes: csr_matrix, entry: np.ndarray) -> np.ndarray:
     """
     n = len(entry)
     if n <= DENSE_LIMIT:
-        made = np.asarray(spsolve(csr_matrix(identity(n) - passes.T), entry))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MatrixRankWarning)
+            made = np.asarray(spsolve(csr_matrix(identity(n) - passes.T), entry))
         if not np.isfinite(made).all() or (made < -1e-9).any() or made.sum() > 1e9:
             raise ParameterError(
                 "factory: some work can never be done by anybody it can reach; give more agents skills."
