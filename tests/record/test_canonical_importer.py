@@ -305,7 +305,8 @@ def test_given_work_committed_agents_and_seeded_memories_are_predefined(tmp_path
     assert log.meta["committed"] == {"y": ["Dev2"]}
     assert "given out before the run started" in log.meta["predefined_runs"]["x"]
     assert "committed" in log.meta["predefined_runs"]["y"]
-    assert len(log.predefined) == 3
+    # Stated for the runs it concerns, and for no other.
+    assert log.predefined == ()
     assert log.meta["runs"].height == 2
 
 

@@ -61,6 +61,7 @@ def read_runs(runs: pl.DataFrame, known: list[str]) -> Said:
 
 
 def _mode(runs: pl.DataFrame) -> Said:
+    """Runs in which work was given out; stated for those runs only, so that the others can still show what emerged."""
     if "mode" not in runs.columns:
         return Said()
     values = runs["mode"].cast(pl.String).str.to_lowercase().str.replace_all("[- ]", "_")
@@ -70,7 +71,7 @@ def _mode(runs: pl.DataFrame) -> Said:
     words = ", ".join(sorted(set(given["mode"].cast(pl.String).to_list())))
     sentence = f"the work was given out before the run started (mode '{words}')"
     summary = f"in {given.height} of {runs.height} runs {sentence}, so structures found there are not emergent"
-    return Said([summary], [summary], {"predefined_runs": dict.fromkeys(given["run"].to_list(), sentence)})
+    return Said([summary], meta={"predefined_runs": dict.fromkeys(given["run"].to_list(), sentence)})
 
 
 def _committed(runs: pl.DataFrame) -> Said:
@@ -84,7 +85,7 @@ def _committed(runs: pl.DataFrame) -> Said:
     summary = (
         f"in {given.height} of {runs.height} runs {sentence}; leave them out of every share (column 'committed_ids')"
     )
-    return Said([summary], [summary], {"committed": agents, "predefined_runs": dict.fromkeys(agents, sentence)})
+    return Said([summary], meta={"committed": agents, "predefined_runs": dict.fromkeys(agents, sentence)})
 
 
 def _seeded(runs: pl.DataFrame) -> Said:
@@ -96,7 +97,7 @@ def _seeded(runs: pl.DataFrame) -> Said:
     words = dict(given.select("run", pl.col("memory_seeded_with").cast(pl.String)).iter_rows())
     named = {run: f"all memories held '{word}' before the start" for run, word in words.items()}
     summary = f"in {given.height} of {runs.height} runs all memories held a given choice before the start"
-    return Said([summary], [summary], {"predefined_runs": named})
+    return Said([summary], meta={"predefined_runs": named})
 
 
 def _success(runs: pl.DataFrame) -> Said:
