@@ -123,11 +123,12 @@ def _world(
         first = streams(setup.seed ^ ARRIVAL, np.array([FIRST_ARRIVAL], np.uint64))[0]
         clock[0].time, clock[0].subject = exponential(first, 1, kernel.GAP, rate), n
         count[PENDING] = 1
+    asked = np.full(int(np.diff(start).max(initial=0)) + 1, -1.0)
     return kernel.World(
         agents=agents, proficiency=proficiency, start=start, neighbour=neighbour, items=new_items(rows),
         vector=np.zeros((rows, dimension), np.float32), origin=np.zeros((rows, dimension), np.float32),
         hops=new_hops(hops), clock=clock, physics=_physics(setup, rate, vectors=vectors), entries=entries,
-        mix=np.cumsum(mix), asked=np.full(int(np.diff(start).max(initial=0)) + 1, -1.0), count=count, sums=np.zeros(32),
+        mix=np.cumsum(mix), asked=asked, unasked=asked.copy(), count=count, sums=np.zeros(32),
     )  # fmt: skip
 
 

@@ -86,7 +86,8 @@ class World(NamedTuple):
     ``proficiency`` is (agents, types + 1), its last column for assembly. The neighbours of agent i are
     ``neighbour[start[i]:start[i + 1]]``, in the order of their keys. ``vector`` and
     ``origin`` (items, dimension) are unit vectors. ``entries`` are the agents where items arrive, ``mix`` the cumulated
-    shares of task types. ``asked`` is what the agent now deciding heard from its neighbours, -1 where it did not ask.
+    shares of task types. ``asked`` is what the agent now deciding heard from its neighbours, -1 where it did not ask;
+    ``unasked`` is -1 throughout.
     """
 
     agents: Any
@@ -102,6 +103,7 @@ class World(NamedTuple):
     entries: Any
     mix: Any
     asked: Any
+    unasked: Any
     count: Any
     sums: Any
 
@@ -158,7 +160,7 @@ def recall(world: Any, agent: int, task: int) -> Any:
     """The view of ``agent`` when it hears of an outcome: itself as it is now, and the task it is about."""
     width = world.start[agent + 1] - world.start[agent]
     waiting = world.agents[agent].length
-    return FactoryView(task, OPEN, world.proficiency[agent, task], 0, 0, 0, -1, waiting, width, world.asked)
+    return FactoryView(task, OPEN, world.proficiency[agent, task], 0, 0, 0, -1, waiting, width, world.unasked)
 
 
 def short(world: Any) -> bool:
@@ -181,6 +183,8 @@ def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: floa
         if world.physics[0].look > 0:
             glance(world, log, subject, time)
         decide(world, minds, rule, log, subject, time)
+        if world.physics[0].look > 0:
+            forget_answers(world, subject)
         if world.agents[subject].serving == NOBODY and world.agents[subject].length > 0:
             begin(world, subject, time)
     elif subject == agents:
@@ -196,8 +200,6 @@ def glance(world: Any, log: Any, agent: int, time: float) -> None:
     """Ask ``look`` randomly chosen neighbours for the length of their queues."""
     first = world.start[agent]
     width = world.start[agent + 1] - first
-    for slot in range(width):
-        world.asked[slot] = -1.0
     if width == 0:
         return
     count = world.agents[agent].decisions
@@ -207,6 +209,12 @@ def glance(world: Any, log: Any, agent: int, time: float) -> None:
         length = float(world.agents[other].length) + (1.0 if world.agents[other].serving != NOBODY else 0.0)
         world.asked[slot] = length
         emit(log, time, ASK, agent, other, -1, -1, -1, -1, length, 0.0, np.nan, np.uint64(0), np.nan)
+
+
+def forget_answers(world: Any, agent: int) -> None:
+    """What one agent heard is not there when the next one decides."""
+    for slot in range(world.start[agent + 1] - world.start[agent]):
+        world.asked[slot] = -1.0
 
 
 def arrive(world: Any, log: Any, time: float) -> None:
