@@ -322,6 +322,10 @@ def _primitive_sources() -> str:
     return Path(spec.origin).read_text()
 
 
+# Modules linked by this process; reading and spreading the sources takes a tenth of a second.
+_linked: dict[tuple[object, ...], Any] = {}
+
+
 def link(roots: Mapping[str, Function], *, bindings: Mapping[str, Function], compiled: bool = True) -> Any:
     """A module holding the functions ``roots``, with the contract's names bound.
 
@@ -330,11 +334,13 @@ def link(roots: Mapping[str, Function], *, bindings: Mapping[str, Function], com
         bindings: Contract name (``choose``, ``learn``, ``sense``, ``apply`` ...) to the function that stands for it.
         compiled: Compile with Numba and its disk cache, or leave the functions to the interpreter.
     """
-    linker = _Linker(bindings)
-    for name, function in roots.items():
-        linker.add(name, function)
-    text = linker.text(compiled=compiled, roots=tuple(roots))
-    return _load(text, compiled=compiled)
+    key = (tuple(roots.items()), tuple(bindings.items()), compiled)
+    if key not in _linked:
+        linker = _Linker(bindings)
+        for name, function in roots.items():
+            linker.add(name, function)
+        _linked[key] = _load(linker.text(compiled=compiled, roots=tuple(roots)), compiled=compiled)
+    return _linked[key]
 
 
 def _load(text: str, *, compiled: bool) -> Any:
