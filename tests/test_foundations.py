@@ -60,7 +60,9 @@ def test_one_broken_file_hides_only_itself(tmp_path, monkeypatch):
         things.get("bad")
 
 
-@pytest.mark.parametrize(("default", "given", "made"), [(1, "7", 7), (1.0, "2", 2.0), (True, "off", False), ("a", 3, "3")])
+@pytest.mark.parametrize(
+    ("default", "given", "made"), [(1, "7", 7), (1.0, "2", 2.0), (True, "off", False), ("a", 3, "3")]
+)
 def test_values_take_the_type_of_the_default(default, given, made):
     assert Param("p", default, "Some help").check(given, owner="x") == made
 
