@@ -178,7 +178,8 @@ class Engine:
     def slices(self, until: float, sink: Sink | None, *, steps: int = SLICE_STEPS) -> Iterator[float]:
         """Advance to ``until`` in slices, yielding the time reached after each; the buffer is empty at the end."""
         while True:
-            stop = min(until, self.waiting[0].time) if self.waiting else until
+            # A whole number would be another type, and another type another compilation.
+            stop = float(min(until, self.waiting[0].time) if self.waiting else until)
             reason = self.kernel.advance(self.world, self.minds, self.rule, self.log, stop, steps)
             if reason == CAPACITY:
                 self.make_room()
