@@ -134,7 +134,7 @@ def replay(rows):
 
 # Without shrinking: a failing case is reported as found, within seconds instead of minutes.
 @settings(
-    max_examples=60, deadline=None, phases=[Phase.explicit, Phase.generate],
+    max_examples=150, deadline=None, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(factories(), st.integers(7, 300))
