@@ -125,7 +125,7 @@ class Analysis:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """report.json, exactly the keys of DESIGN section 10."""
+        """report.json, exactly the keys of docs/run-folder.md."""
         made = self.report.to_json()
         return {
             "schema_version": made["schema_version"],

@@ -92,7 +92,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scenario as data; see DESIGN section 3 for what it owns and what the mind owns.
+    """A scenario as data: it owns the physics, the mind owns the decision (sim.world.contract).
 
     Attributes:
         name: Registered name.

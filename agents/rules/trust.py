@@ -2,7 +2,7 @@
 
 Every agent keeps one weight for each (task, neighbour) and one for itself. A choice is drawn in proportion to weight; when
 the outcome comes back, the whole row fades by ``keep`` and the chosen entry grows by the reward (path reinforcement with
-forgetting, science.md S2). How often its own work of a kind came back bad decides how often it asks for a review.
+forgetting). How often its own work of a kind came back bad decides how often it asks for a review.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ class Detector:
 
     Attributes:
         name: Registered name.
-        kinds: Kinds of structure it can return (DESIGN section 10).
+        kinds: Kinds of structure it can return (docs/run-folder.md).
         needs: Columns of the log without which nothing can be said.
         minimum: Numbers of agents, of its own events, and of its own events per window.
         uses: ``window -> rows`` it reads; minimum numbers count these.

@@ -44,7 +44,7 @@ class Structure:
 
     Attributes:
         id: Unique in its report.
-        kind: One of the kinds of DESIGN section 10.
+        kind: One of the kinds of docs/run-folder.md.
         claim: What is claimed, in words.
         level: One of LEVELS.
         run: Run it was found in.
@@ -112,7 +112,7 @@ class Structure:
         return LEVELS.index(self.level) >= DISCOVERED and self.predefined is None
 
     def to_json(self) -> dict[str, Any]:
-        """The structure as in report.json (DESIGN section 10)."""
+        """The structure as in report.json (docs/run-folder.md)."""
         names = (
             "id", "kind", "claim", "level", "run", "members", "roles", "score", "interval", "chance", "p", "q", "nulls",
             "windows", "lifetime", "half_life", "predefined", "relabelling", "resilience", "sentence", "refuted_by",

@@ -167,7 +167,7 @@ def lose(requirements: int, width: int, name: int, hop: int, rate: float) -> int
 
 
 def drift(world: Any, row: int, name: int, hop: int, noise: float) -> None:
-    """Add noise of variance ``noise``^2 / d to every component, then renormalise (science.md F6)."""
+    """Add noise of variance ``noise``^2 / d to every component, then renormalise (docs/factory.md, F6)."""
     dimension = world.vector.shape[1]
     step = noise / math.sqrt(dimension)
     for j in range(dimension):

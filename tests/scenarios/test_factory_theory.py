@@ -228,7 +228,7 @@ def test_redo_until_passed(defect, catch, false_alarm):
 
 
 def test_a_pipeline_and_a_single_queue():
-    """One stage after the other on one agent: M/M/1 with W = 1/(mu - lambda); 5 stages at 0.8: see science.md F14."""
+    """One stage after the other on one agent: M/M/1 with W = 1/(mu - lambda); 5 stages at 0.8: docs/factory.md, F14."""
     changes = {
         "agents": 1, "graph": "complete", "types": 1, "mix": "", "skills": "0", "rate": 0.8, "attempt": 1.0, "drift": 0.0,
     }  # fmt: skip
