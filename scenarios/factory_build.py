@@ -34,12 +34,13 @@ PHYSICS: dict[str, Callable[..., Any]] = {
 
 def build_factory(setup: Setup) -> Built:
     """The world of the factory from its parameters."""
-    agents = new_agents(setup, agents=int(setup["agents"]), extra=[("served", "i8"), *QUEUE])
+    agents = new_agents(setup, agents=int(setup["agents"]), extra=[("served", "i4"), *QUEUE])
     agents["serving"] = NOBODY
     proficiency = _proficiency(setup)
     row_of = setup.row_of(len(agents))
     pairs = _pairs(setup)
     start, neighbour = neighbour_table(row_of[pairs], keys=agents["key"])
+    neighbour = neighbour.astype(np.int32)
     entries = _entries(setup, agents, row_of)
     mix = mix_of(setup.values)
     rate = float(setup["rate"]) or _rate(
@@ -93,8 +94,8 @@ def _pairs(setup: Setup) -> np.ndarray:
 def _entries(setup: Setup, agents: Any, row_of: np.ndarray) -> np.ndarray:
     """Rows where items arrive, by key."""
     if setup["graph"] == FLOW_GRAPH:
-        return np.array([row_of[0]])
-    return np.argsort(agents["key"])
+        return np.array([row_of[0]], np.int32)
+    return np.argsort(agents["key"]).astype(np.int32)
 
 
 def _rate(setup: Setup, pairs: np.ndarray, keys: Any, proficiency: Any, entries: Any, mix: Any) -> float:

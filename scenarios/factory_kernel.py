@@ -134,23 +134,23 @@ class Outcome(NamedTuple):
 
 def sense(world: Any, agent: int) -> Any:
     """The view of ``agent`` on the item it has just served."""
-    row = world.agents[agent].serving
+    row = np.int64(world.agents[agent].serving)
     items = world.items
     found = -1
     if items[row].inspect == 1:
         name = item_stream(world.physics[0].seed, items[row].number)
         threshold = world.physics[0].catch if items[row].flawed == 1 else world.physics[0].false_alarm
-        found = 1 if unit(name, items[row].hops, INSPECT) < threshold else 0
-    task = items[row].task
+        found = 1 if unit(name, np.int64(items[row].hops), INSPECT) < threshold else 0
+    task = np.int64(items[row].task)
     return FactoryView(
         task,
-        items[row].stage,
+        np.int64(items[row].stage),
         world.proficiency[agent, task],
         1 if items[row].done + 1 >= world.physics[0].stages else 0,
-        items[row].hops,
+        np.int64(items[row].hops),
         1 if items[row].trail != NOBODY else 0,
         found,
-        world.agents[agent].length,
+        np.int64(world.agents[agent].length),
         world.start[agent + 1] - world.start[agent],
         world.asked,
     )
@@ -159,7 +159,7 @@ def sense(world: Any, agent: int) -> Any:
 def recall(world: Any, agent: int, task: int) -> Any:
     """The view of ``agent`` when it hears of an outcome: itself as it is now, and the task it is about."""
     width = world.start[agent + 1] - world.start[agent]
-    waiting = world.agents[agent].length
+    waiting = np.int64(world.agents[agent].length)
     return FactoryView(task, OPEN, world.proficiency[agent, task], 0, 0, 0, -1, waiting, width, world.unasked)
 
 
@@ -193,7 +193,7 @@ def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: floa
         row = subject - agents - 1
         if world.items[row].alarm == time and world.items[row].stage == PART:
             leave_bench(world, row)
-            receive(world, world.items[row].holder, row, time)
+            receive(world, np.int64(world.items[row].holder), row, time)
 
 
 def glance(world: Any, log: Any, agent: int, time: float) -> None:
@@ -205,7 +205,7 @@ def glance(world: Any, log: Any, agent: int, time: float) -> None:
     count = world.agents[agent].decisions
     for n in range(world.physics[0].look):
         slot = below(world.agents[agent].stream, count * 64 + n, GLANCE, width)
-        other = world.neighbour[first + slot]
+        other = np.int64(world.neighbour[first + slot])
         length = float(world.agents[other].length) + (1.0 if world.agents[other].serving != NOBODY else 0.0)
         world.asked[slot] = length
         emit(log, time, ASK, agent, other, -1, -1, -1, -1, length, 0.0, np.nan, np.uint64(0), np.nan)
@@ -227,7 +227,7 @@ def arrive(world: Any, log: Any, time: float) -> None:
     task = 0
     while task < physics.types - 1 and u >= world.mix[task]:
         task += 1
-    agent = world.entries[below(name, 0, ENTRY, world.entries.shape[0])]
+    agent = np.int64(world.entries[below(name, 0, ENTRY, world.entries.shape[0])])
     row = new_item(world, agent, task, time)
     world.sums[IN_SYSTEM] += 1.0
     seq = emit_item(world, log, time, ARRIVE, agent, -1, row, -1, np.nan, 0.0, np.nan)
@@ -283,7 +283,20 @@ def emit_item(
     number = items[row].number
     bits = items[row].requirements
     return emit(
-        log, time, kind, source, target, number, parent, -1, items[row].task, value, cost, duration, bits, alike
+        log,
+        time,
+        kind,
+        source,
+        target,
+        number,
+        parent,
+        -1,
+        np.int64(items[row].task),
+        value,
+        cost,
+        duration,
+        bits,
+        alike,
     )
 
 
@@ -315,7 +328,7 @@ def wake(world: Any, agent: int, time: float) -> None:
 def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, amount: float, time: float) -> None:
     """What the holder's choice does; a choice that is not open to it leaves the item in its own queue."""
     items = world.items
-    row = world.agents[agent].serving
+    row = np.int64(world.agents[agent].serving)
     world.agents[agent].serving = NOBODY
     verb = option % VERBS
     slot = option // VERBS
@@ -331,10 +344,10 @@ def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, 
         labour(world, agent, row)
         report_work(world, log, agent, row, time)
         items[row].stage = DRAFT
-        transfer(world, log, agent, world.neighbour[first + slot], row, REVIEWED, option, time)
+        transfer(world, log, agent, np.int64(world.neighbour[first + slot]), row, REVIEWED, option, time)
     elif (verb == HAND or verb == ESCALATE) and reach:
         kind = HANDOFF if verb == HAND else ESCALATED
-        transfer(world, log, agent, world.neighbour[first + slot], row, kind, option, time)
+        transfer(world, log, agent, np.int64(world.neighbour[first + slot]), row, kind, option, time)
     elif verb == REJECT and items[row].trail != NOBODY:
         give_back(world, minds, rule, log, agent, row, time)
     elif (verb == HOLD or verb == DO) and stage == PART:
@@ -346,7 +359,7 @@ def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, 
 def labour(world: Any, agent: int, row: int) -> None:
     """One stage of work by ``agent``: poor proficiency and bad luck leave a hidden flaw; practice makes better."""
     items = world.items
-    task = items[row].task
+    task = np.int64(items[row].task)
     skill = world.proficiency[agent, task]
     name = item_stream(world.physics[0].seed, items[row].number)
     if unit(name, items[row].hops * 64 + items[row].done, FLAW) >= skill * (1.0 - world.physics[0].defect):
@@ -397,9 +410,9 @@ def transfer(world: Any, log: Any, agent: int, target: int, row: int, kind: int,
     """The item travels: requirements may be lost, its meaning drifts, its new holder queues it."""
     items = world.items
     physics = world.physics[0]
-    hop = items[row].hops
+    hop = np.int64(items[row].hops)
     if physics.trails == 1:
-        push_hop(world, row, agent, option, items[row].task)
+        push_hop(world, row, agent, option, np.int64(items[row].task))
     name = item_stream(physics.seed, items[row].number)
     items[row].requirements = lose(items[row].requirements, physics.bits, name, hop, physics.loss_rate)
     if physics.noise > 0.0:
@@ -417,10 +430,10 @@ def transfer(world: Any, log: Any, agent: int, target: int, row: int, kind: int,
 def give_back(world: Any, minds: Any, rule: Any, log: Any, agent: int, row: int, time: float) -> None:
     """Return the item to whoever sent it: a draft for rework, an open item refused; the sender takes note."""
     items = world.items
-    place = items[row].trail
-    sender = world.hops[place].agent
-    option = world.hops[place].option
-    task = world.hops[place].task
+    place = np.int64(items[row].trail)
+    sender = np.int64(world.hops[place].agent)
+    option = np.int64(world.hops[place].option)
+    task = np.int64(world.hops[place].task)
     kind = REJECTED
     if items[row].stage == DRAFT:
         kind = REWORK
@@ -461,7 +474,7 @@ def leave(world: Any, minds: Any, rule: Any, log: Any, agent: int, row: int, kin
         return
     settle_account(world, minds, rule, agent, row, good, seq)
     if items[row].whole != NOBODY:
-        spoil(world, log, agent, items[row].whole, seq, time)
+        spoil(world, log, agent, np.int64(items[row].whole), seq, time)
 
 
 def settle_account(world: Any, minds: Any, rule: Any, agent: int, row: int, good: int, seq: int) -> None:
@@ -472,7 +485,7 @@ def settle_account(world: Any, minds: Any, rule: Any, agent: int, row: int, good
             pop_hop(world, row)
         free_item(world, row)
         return
-    task = items[row].task
+    task = np.int64(items[row].task)
     option = HOLD if items[row].stage == PART else DO
     outcome = Outcome(task, option, float(good), float(good))
     learn(recall(world, agent, task), minds[agent], outcome, ACTOR, rule[0])
@@ -488,15 +501,15 @@ def tell(world: Any, minds: Any, rule: Any, log: Any) -> None:
     """Tell the outcome of one item one hop further back; who hears it learns. Forget the item at the end of its trail."""
     items = world.items
     row = world.count[TOLD]
-    place = items[row].trail
+    place = np.int64(items[row].trail)
     if place == NOBODY:
         world.count[TOLD] = items[row].link
         free_item(world, row)
         return
-    teller = items[row].holder
-    target = world.hops[place].agent
-    option = world.hops[place].option
-    task = world.hops[place].task
+    teller = np.int64(items[row].holder)
+    target = np.int64(world.hops[place].agent)
+    option = np.int64(world.hops[place].option)
+    task = np.int64(world.hops[place].task)
     pop_hop(world, row)
     items[row].alarm += 1.0
     distance = items[row].alarm
@@ -517,7 +530,7 @@ def tell(world: Any, minds: Any, rule: Any, log: Any) -> None:
 def wait_for_siblings(world: Any, minds: Any, rule: Any, log: Any, agent: int, row: int, time: float) -> None:
     """Put a finished part on the agent's bench; when all its siblings lie there too, assemble and deliver the whole."""
     items = world.items
-    whole = items[row].whole
+    whole = np.int64(items[row].whole)
     if items[whole].stage != WHOLE:
         leave(world, minds, rule, log, agent, row, DROPPED, time)
         return
@@ -533,7 +546,7 @@ def wait_for_siblings(world: Any, minds: Any, rule: Any, log: Any, agent: int, r
     while part != NOBODY:
         if items[part].holder == agent:
             here += 1
-        part = items[part].link
+        part = np.int64(items[part].link)
     if here == items[whole].siblings:
         assemble(world, minds, rule, log, agent, whole, time)
         return
@@ -544,23 +557,23 @@ def wait_for_siblings(world: Any, minds: Any, rule: Any, log: Any, agent: int, r
 def leave_bench(world: Any, row: int) -> None:
     """Take a part off the list of its whole's benched parts: its holder has waited long enough."""
     items = world.items
-    whole = items[row].whole
+    whole = np.int64(items[row].whole)
     items[row].alarm = -1.0
     if items[whole].stage != WHOLE:
         return
-    part = items[whole].trail
+    part = np.int64(items[whole].trail)
     if part == row:
         items[whole].trail = items[row].link
         return
     while items[part].link != row:
-        part = items[part].link
+        part = np.int64(items[part].link)
     items[part].link = items[row].link
 
 
 def assemble(world: Any, minds: Any, rule: Any, log: Any, agent: int, whole: int, time: float) -> None:
     """Join the parts: what all of them kept, the mean of their meanings, flawed if one of them is; then deliver."""
     items = world.items
-    part = items[whole].trail
+    part = np.int64(items[whole].trail)
     items[whole].trail = NOBODY
     items[whole].flawed = 0
     items[whole].began = time
@@ -577,7 +590,7 @@ def assemble(world: Any, minds: Any, rule: Any, log: Any, agent: int, whole: int
             world.vector[whole, j] += world.vector[part, j]
         items[part].alarm = -1.0
         world.sums[IN_SYSTEM] -= 1.0
-        part = items[part].link
+        part = np.int64(items[part].link)
     if world.physics[0].vectors == 1:
         normalise(world, whole)
     seq = emit_item(world, log, time, ASSEMBLE, agent, -1, whole, seq, np.nan, 0.0, 0.0)
@@ -585,7 +598,7 @@ def assemble(world: Any, minds: Any, rule: Any, log: Any, agent: int, whole: int
     good = 1 - items[whole].flawed
     part = ends
     while part != NOBODY:
-        following = items[part].link
+        following = np.int64(items[part].link)
         items[part].whole = NOBODY
         settle_account(world, minds, rule, agent, part, good, seq)
         part = following

@@ -19,24 +19,26 @@ LOSS, NOISE, ORIGIN, FLAW, INSPECT = 1, 2, 3, 4, 5
 FREE, ROOM, NEXT_NUMBER, HOP_FREE, HOP_ROOM = OWN_COUNT, OWN_COUNT + 1, OWN_COUNT + 2, OWN_COUNT + 3, OWN_COUNT + 4
 OWN_COUNT_WORK = OWN_COUNT + 5
 
+# Rows of the tables are 32-bit numbers: half the memory to fetch. Kernels widen them where they read them, for a function
+# called with another width would be compiled once more. The first 64 bytes of an item are all that most steps touch.
 # ``task`` is the skill needed next, ``done`` how many stages are finished, ``inspect`` 1 while a review is asked for,
 # ``trail`` the last row in the hops, ``cause`` the sequence number of the event that brought the item to its holder,
 # ``whole`` the row of the item it is a part of, ``siblings`` how many parts a whole still has, ``link`` the next item in
 # a queue, on a bench or in the free list, ``alarm`` when its patience on the bench ends.
 ITEM = np.dtype(
     [
-        ("number", "i8"), ("requirements", "u8"), ("entered", "f8"), ("began", "f8"), ("alarm", "f8"), ("trail", "i8"),
-        ("cause", "i8"), ("link", "i8"), ("whole", "i8"), ("holder", "i8"), ("hops", "i8"), ("siblings", "i8"),
-        ("task", "i8"), ("first", "i8"), ("done", "i8"), ("stage", "i8"), ("flawed", "i8"), ("inspect", "i8"),
+        ("number", "i8"), ("requirements", "u8"), ("cause", "i8"), ("began", "f8"), ("entered", "f8"), ("link", "i4"),
+        ("trail", "i4"), ("hops", "i4"), ("holder", "i4"), ("task", "i2"), ("first", "i2"), ("done", "i1"),
+        ("stage", "i1"), ("flawed", "i1"), ("inspect", "i1"), ("alarm", "f8"), ("whole", "i4"), ("siblings", "i4"),
     ],
     align=True,
 )  # fmt: skip
 
 # Who took which option with an item; ``before`` is the hop before it, or the next free row.
-HOP = np.dtype([("before", "i8"), ("agent", "i8"), ("option", "i8"), ("task", "i8")], align=True)
+HOP = np.dtype([("before", "i4"), ("agent", "i4"), ("option", "i4"), ("task", "i4")], align=True)
 
 # The queue of an agent: first and last waiting item, how many wait, and the item in service or -1.
-QUEUE = [("head", "i8"), ("tail", "i8"), ("serving", "i8"), ("length", "i8")]
+QUEUE = [("head", "i4"), ("tail", "i4"), ("serving", "i4"), ("length", "i4")]
 
 
 def new_items(rows: int) -> Any:
@@ -102,7 +104,7 @@ def pop_hop(world: Any, row: int) -> None:
     """Forget the newest hop of the item in ``row``."""
     items = world.items
     hops = world.hops
-    place = items[row].trail
+    place = np.int64(items[row].trail)
     items[row].trail = hops[place].before
     hops[place].before = world.count[HOP_FREE]
     world.count[HOP_FREE] = place
@@ -127,7 +129,7 @@ def dequeue(world: Any, agent: int) -> int:
     """Take the first item of an agent's queue, which must not be empty."""
     items = world.items
     agents = world.agents
-    row = agents[agent].head
+    row = np.int64(agents[agent].head)
     agents[agent].head = items[row].link
     agents[agent].length -= 1
     return row
