@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from sim.record.events import KIND_NAMES
 from sim.record.store import EventWriter
 from sim.spec import ParameterError, scenarios
 from sim.world.engine import Engine, rule_module
+from sim.world.linker import link
+from sim.world.view import Draws
 
 ODD = ("Purpose and patterns", "Entities, state variables and scales", "Process overview and scheduling",
        "Design concepts", "Initialisation", "Input data", "Submodels")  # fmt: skip
@@ -136,3 +139,50 @@ def test_every_view_field_has_words(name, preset):
     for field in scenario.view:
         assert f"    {field.name}: Any" in source, field.name
         assert len(field.words) > 8
+
+
+def able_to_decide(agents):
+    return np.flatnonzero(agents["serving"] >= 0) if "serving" in agents.dtype.names else np.arange(len(agents))
+
+
+def others_scrambled(engine, agent, rng, columns):
+    """Overwrite every column of every other agent, and every other mind, with noise of its type."""
+    table = engine.world.agents
+    others = np.arange(len(table)) != agent
+    for name in table.dtype.names:
+        noise = rng.integers(0, 100, table[name][others].shape)
+        table[name][others] = noise.astype(table[name].dtype)
+    for name in columns:
+        column = engine.minds[name]
+        column[others] = rng.integers(0, 100, column[others].shape).astype(column.dtype)
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_what_an_agent_senses_and_chooses_depends_on_nothing_beyond_its_channels(name, preset):
+    """Scramble everybody else: view and choice stay bit for bit the same. (Queues asked about are the factory's channel.)"""
+    _, engine = run(name, preset, until=SHORT[name] / 2)
+    scenario = scenarios.get(name)
+    rule = rule_module(scenario.rule_for(preset), scenario)
+    sense = link({"sense": engine.built.physics["sense"]}, bindings={}, compiled=False).sense
+    agents = engine.world.agents
+
+    def decision(agent):
+        view = sense(engine.world, agent)
+        state = SimpleNamespace(**{column: engine.minds[column][agent].copy() for column in rule.STATE})
+        draws = Draws(agents["stream"][agent], agents["decisions"][agent])
+        return tuple(np.array(field).tolist() for field in view), rule.choose(view, state, draws, engine.rule[0])
+
+    able = able_to_decide(agents)
+    while len(able) == 0:
+        engine.advance(engine.now + 1.0)
+        able = able_to_decide(agents)
+    rng = np.random.default_rng(4)
+    for agent in (int(a) for a in able[:5]):
+        kept_agents = agents.copy()
+        kept_minds = {column: engine.minds[column].copy() for column in rule.STATE}
+        before = decision(agent)
+        others_scrambled(engine, agent, rng, rule.STATE)
+        assert decision(agent) == before, agent
+        agents[:] = kept_agents
+        for column in rule.STATE:
+            engine.minds[column][:] = kept_minds[column]
