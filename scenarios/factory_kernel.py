@@ -12,6 +12,7 @@ from sim.world.buffer import emit
 from sim.world.clock import schedule
 from sim.world.contract import decide, learn
 from sim.world.draws import below, exponential, stream, unit
+from sim.world.prefetch import prefetch
 from sim.world.view import (
     ACTOR,
     DO,
@@ -177,6 +178,7 @@ def waiting(world: Any) -> bool:
 def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: float) -> None:
     """An arrival (subject N), the end of a service (subject below N), or the end of a part's patience (above N)."""
     agents = world.agents.shape[0]
+    foresee(world)
     if subject < agents:
         world.agents[subject].served += 1
         world.sums[SERVICES] += 1.0
@@ -194,6 +196,24 @@ def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: floa
         if world.items[row].alarm == time and world.items[row].stage == PART:
             leave_bench(world, row)
             receive(world, np.int64(world.items[row].holder), row, time)
+
+
+def foresee(world: Any) -> None:
+    """Prefetch what the next moments will touch; changes nothing."""
+    agents = world.agents.shape[0]
+    for place in range(1, min(5, world.count[PENDING])):
+        soon = world.clock[place].subject
+        if soon < agents:
+            prefetch(world.agents, soon)
+    following = world.clock[0].subject
+    if world.count[PENDING] > 0 and following < agents:
+        row = np.int64(world.agents[following].serving)
+        prefetch(world.proficiency, following)
+        prefetch(world.start, following)
+        if row != NOBODY:
+            prefetch(world.items, row)
+            prefetch(world.vector, row)
+            prefetch(world.origin, row)
 
 
 def glance(world: Any, log: Any, agent: int, time: float) -> None:
