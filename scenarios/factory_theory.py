@@ -99,12 +99,8 @@ def solve(
         loss: Probability that a hand-off loses a requirement.
         cosine_factor: Expected one-hop cosine (``sim.instruments.closed_forms.one_hop_cosine``).
     """
-    types = proficiency.shape[1]
-    chains = []
-    for skill in range(types):
-        do = attempt * proficiency[:, skill]
-        chains.append((passing(start, neighbour, do), do))
-    per_type = [_walk(chains, s, stages, entry) for s in range(types)]
+    chains = _chains(start, neighbour, proficiency, attempt)
+    per_type = [_walk(chains, s, stages, entry) for s in range(len(chains))]
     loads = sum(rate * visits for rate, visits in zip(rates, per_type, strict=True))
     slack = service_rate - np.asarray(loads)
     made = []
@@ -115,6 +111,14 @@ def solve(
         cosine = _generating(chains, s, stages, entry, z=cosine_factor)
         made.append(TypeTheory(visits, handoffs, latency, kept, cosine))
     return made
+
+
+def _chains(
+    start: np.ndarray, neighbour: np.ndarray, proficiency: np.ndarray, attempt: float
+) -> list[tuple[csr_matrix, np.ndarray]]:
+    """``(Q, do)`` of every skill."""
+    able = attempt * proficiency.T
+    return [(passing(start, neighbour, do), do) for do in able]
 
 
 def _walk(chains: list[tuple[csr_matrix, np.ndarray]], first: int, stages: int, entry: np.ndarray) -> np.ndarray:
@@ -155,9 +159,6 @@ def rate_for_load(
     mix: np.ndarray, attempt: float, stages: int, service_rate: float,
 ) -> float:  # fmt: skip
     """The arrival rate of the whole factory at which the busiest agent has utilisation ``load`` under random passing."""
-    unit = solve(
-        start=start, neighbour=neighbour, proficiency=proficiency, entry=entry, rates=mix, attempt=attempt,
-        stages=stages, service_rate=service_rate,
-    )  # fmt: skip
-    visits = sum(share * each.visits for share, each in zip(mix, unit, strict=True))
+    chains = _chains(start, neighbour, proficiency, attempt)
+    visits = sum(share * _walk(chains, s, stages, entry) for s, share in enumerate(mix))
     return float(load * service_rate / np.max(visits))
