@@ -85,6 +85,17 @@ def check_books(made):
     assert sorted(queued + serving + benched + sorted(wholes)) == sorted(int(r) for r in inside)
 
 
+def check_services(rows, served):
+    """An agent serves one item at a time; no event tells of more services than there were."""
+    spent = rows["duration"] > 0
+    for agent, services in enumerate(served):
+        mine = spent & (rows["source"] == agent)
+        ends, begins = rows["time"][mine], rows["time"][mine] - rows["duration"][mine]
+        assert len(ends) <= services
+        # Durations are kept in single precision.
+        assert (begins[1:] >= ends[:-1] - 1e-4).all()
+
+
 def queue(agent, items):
     row, found = agent.head, []
     for _ in range(agent.length):
@@ -155,6 +166,7 @@ def test_nothing_is_lost_or_doubled(case, steps):
     assert (rows["seq"] == np.arange(len(rows["seq"]))).all()
     assert rows["time"].max() <= until
     holder, gone = replay(rows)
+    check_services(rows, made.world.agents["served"])
     arrived = (rows["kind"] == KIND["arrive"]).sum()
     assert arrived == len(holder) == made.world.count[kernel.ARRIVALS] * (1 + changes["parts"] * (changes["parts"] > 1))
     joined = (rows["kind"] == KIND["assemble"]).sum() * changes["parts"]
@@ -167,6 +179,19 @@ def test_nothing_is_lost_or_doubled(case, steps):
     told = {"cost": made.cost, "in_flight": int(made.meter("in_system"))}
     broken = [i for i in identities(Log(events=to_frame(rows), meta=told)) if i.holds is False]
     assert not broken, broken
+
+
+def test_a_bench_forgets_parts_that_were_assembled():
+    """The patience of an assembled part still ends some time: by then its row is free, and nothing may happen to it."""
+    changes = {
+        "agents": 3, "graph": "complete", "types": 1, "skills": "all", "start_skill": 1.0, "attempt": 1.0, "parts": 2,
+        "feedback": False, "rate": 0.02, "bench": 5.0,
+    }  # fmt: skip
+    made = engine(rule="frozen", changes=changes)
+    for _ in made.slices(5000.0, None, steps=10):
+        check_books(made)
+    assert made.meter("delivered") > 50
+    assert made.meter("in_system") <= 3
 
 
 def test_every_way_to_end_and_to_travel_is_reached_by_those_laws():

@@ -10,6 +10,7 @@ import math
 import networkx as nx
 import numpy as np
 import pytest
+from scipy import stats
 
 from scenarios.factory_theory import chain_visits, hop_distribution, passing, rate_for_load, solve
 from sim.instruments.closed_forms import one_hop_cosine
@@ -175,6 +176,23 @@ def test_fidelity_does_not_depend_on_load_but_latency_does():
     error = np.sqrt((low.var(axis=0, ddof=1) + high.var(axis=0, ddof=1)) / SEEDS)
     assert (np.abs(difference) / error)[:, 1:].max() < 4.0
     assert (-difference[:, 0] / error[:, 0]).min() > 20.0
+
+
+def test_services_are_exponential_with_mean_one_and_fill_the_busiest_agent():
+    """Durations in the log: exponential (KS, error probability 1e-4); busy time of the busiest agent 0.70 of the run."""
+    busy = []
+    for seed in range(SEEDS):
+        made = engine("solvable", seed=seed)
+        log = play(made, 2000)
+        worked = log["duration"] > 0
+        assert worked.sum() == made.meter("services")
+        assert stats.kstest(log["duration"][worked], "expon").pvalue > 1e-4
+        busiest = int(np.argmax(dense("regular")[2]))
+        late = worked & (log["source"] == busiest) & (log["time"] > 200)
+        busy.append([log["duration"][late].sum() / 1800])
+    z, error = z_scores(busy, [0.7])
+    assert error < 0.01
+    assert z < 4.0
 
 
 def sojourns(log):
