@@ -30,16 +30,18 @@ from sim.spec import Field, Param, ParameterError, Scenario, Value, scenarios
 from sim.world.books import OWN_COUNT, OWN_SUM, ROUND
 from sim.world.buffer import emit
 from sim.world.contract import choose, learn
-from sim.world.draws import below, stream
+from sim.world.draws import bits, stream
 from sim.world.prefetch import prefetch
 from sim.world.view import ACTOR, PARTNER, Draws
 
 PLAY = KIND_CODES["play"]
-FIRST, SECOND = 1, 2
+PAIR = 1
+HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 TIGHT = OWN_COUNT
 # Words a memory has room for at first: with their count they fill one cache line.
 FIRST_ROOM = 7
-GAMES = 0x6A3E
+# What sets the stream of games apart, and 64 bits.
+GAMES, MASK = 0x6A3E, 0xFFFFFFFFFFFFFFFF
 
 PARAMETERS = (
     Param("agents", 200, "How many agents there are.", low=2, high=10_000_000),
@@ -91,8 +93,8 @@ def build(setup: Any) -> Any:
         )
     agents = new_agents(setup, agents=n, extra=[("committed", "i1")])
     row_of = setup.row_of(n)
-    physics = np.zeros(1, [("seed", "u8"), ("pool", "i8")]).view(np.recarray)
-    physics[0] = (setup.seed & 0xFFFFFFFFFFFFFFFF, words)
+    physics = np.zeros(1, [("games", "u8"), ("pool", "i8")]).view(np.recarray)
+    physics[0] = (stream(np.uint64((setup.seed & MASK) ^ GAMES), np.uint64(0)), words)
     # The busiest inventory of a run stays below 4 sqrt(N) + 16 words in the minimal game; rooms grow up to there.
     capacity = int(setup["capacity"]) or (words if words else int(4 * n**0.5) + 16)
     room = min(capacity, FIRST_ROOM)
@@ -145,11 +147,14 @@ def more_room(world: Any, minds: Any, capacity: int) -> Any:
 
 
 def pair_of(world: Any, number: int) -> tuple[int, int]:
-    """Speaker and hearer of game ``number``, drawn by key."""
-    name = stream(np.uint64(world.physics[0].seed) ^ np.uint64(GAMES), np.uint64(number))
-    n = world.agents.shape[0]
-    a = below(name, 0, FIRST, n)
-    b = below(name, 0, SECOND, n - 1)
+    """Speaker and hearer of game ``number``, drawn by key.
+
+    The halves of one draw, scaled to the two ranges: no agent is favoured by more than N / 2**32.
+    """
+    word = bits(world.physics[0].games, number, PAIR)
+    n = np.uint64(world.agents.shape[0])
+    a = np.int64(((word >> HALF) * n) >> HALF)
+    b = np.int64(((word & LOW) * (n - np.uint64(1))) >> HALF)
     return world.order[a], world.order[b + 1 if b >= a else b]
 
 
