@@ -85,6 +85,17 @@ def check_books(made):
     assert sorted(queued + serving + benched + sorted(wholes)) == sorted(int(r) for r in inside)
 
 
+def check_hops(rows, most):
+    """Transfers of an item are numbered 0, 1, 2, ... and stop at the limit; who is at the limit delivers or drops."""
+    hops = {}
+    for kind, item, value in zip(*(rows[name].tolist() for name in ("kind", "item", "value")), strict=True):
+        if kind in TRANSFER_CODES:
+            assert value == hops.get(item, 0)
+            hops[item] = hops.get(item, 0) + 1
+    assert most == 0 or max(hops.values(), default=0) <= most
+    return hops
+
+
 def check_services(rows, served):
     """An agent serves one item at a time; no event tells of more services than there were."""
     spent = rows["duration"] > 0
@@ -167,6 +178,9 @@ def test_nothing_is_lost_or_doubled(case, steps):
     assert rows["time"].max() <= until
     holder, gone = replay(rows)
     check_services(rows, made.world.agents["served"])
+    hops = check_hops(rows, changes["max_hops"])
+    if changes["parts"] == 1:
+        assert made.world.sums[kernel.HOPS] == sum(hops.get(item, 0) for item in gone)
     arrived = (rows["kind"] == KIND["arrive"]).sum()
     assert arrived == len(holder) == made.world.count[kernel.ARRIVALS] * (1 + changes["parts"] * (changes["parts"] > 1))
     joined = (rows["kind"] == KIND["assemble"]).sum() * changes["parts"]

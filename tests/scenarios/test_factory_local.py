@@ -110,7 +110,8 @@ def leaks(made, *, moments, seed=11):
             wrong += one != decision(kernel, other_world, other_minds, rule, agent)
             outcome = Outcome(int(rng.integers(2)), int(rng.integers(8 * slots)), float(rng.random()), 1.0)
             lesson = learned(kernel, made.world, minds_now, rule, agent, outcome)
-            wrong += lesson != learned(kernel, other_world, other_minds, rule, agent, outcome)
+            others_heard = other_world._replace(asked=noise(rng, made.world.asked))
+            wrong += lesson != learned(kernel, others_heard, other_minds, rule, agent, outcome)
             decided, taught = decided + 1, taught + 1
         made.world.asked[:] = -1.0
         if moment == moments:
