@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -229,6 +229,3 @@ def new_minds(rule: Any, built: Built, *, agents: int) -> tuple[Minds, Any]:
     for n in names:
         values[n] = float(built.rule_values[n])
     return Minds(columns), values
-
-
-Progress = Callable[[float], None]

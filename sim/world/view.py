@@ -15,15 +15,6 @@ from sim.world.draws import below, bits, unit
 # An option is a verb and, for verbs that name a neighbour, a slot: option = verb + VERBS * slot.
 VERBS = 8
 DO, HAND, REVIEW, REJECT, ESCALATE, DROP, HOLD = 0, 1, 2, 3, 4, 5, 6
-VERB_WORDS = (
-    "do the work yourself",
-    "hand it to neighbour {slot}",
-    "do the work and ask neighbour {slot} to review it",
-    "give it back to the sender",
-    "escalate it to neighbour {slot}",
-    "drop it",
-    "keep it here until its missing parts arrive",
-)
 
 # Who learns from an outcome: the one who acted, the one acted with, somebody who saw it.
 ACTOR, PARTNER, BYSTANDER = 0, 1, 2
