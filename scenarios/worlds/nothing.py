@@ -1,0 +1,33 @@
+"""Worlds with nothing in them: contacts without groups, order or lasting relations beyond what is stated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scenarios.worlds.world import World, contacts_log, worlds
+from sim.record.log import Log
+
+
+def random_mixing(rng: np.random.Generator, agents: int, events: int, _strength: float) -> Log:
+    """Everybody meets anybody."""
+    return contacts_log(rng.integers(0, agents, events), rng.integers(0, agents, events))
+
+
+def uneven_activity(rng: np.random.Generator, agents: int, events: int, _strength: float) -> Log:
+    """Sending and receiving are heavy-tailed and unrelated to each other; there is nothing else."""
+    sends, takes = rng.pareto(1.5, agents) + 0.2, rng.pareto(1.5, agents) + 0.2
+    return contacts_log(
+        rng.choice(agents, events, p=sends / sends.sum()), rng.choice(agents, events, p=takes / takes.sum())
+    )
+
+
+worlds.add("random mixing")(World("random mixing", "Everybody meets anybody.", None, random_mixing, exact=True))
+worlds.add("uneven activity")(
+    World(
+        "uneven activity",
+        "Some send much and some receive much, for reasons of their own.",
+        None,
+        uneven_activity,
+        tempts="hierarchy",
+    )
+)
