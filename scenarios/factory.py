@@ -22,7 +22,7 @@ Initialisation: empty queues, equal trust; one skill an agent, or the same faint
 Input data: none.
 
 Submodels: arrivals, service, loss of requirements and drift at a transfer, work and flaws, inspection, feedback, benches
-where the parts of a split item meet; see ``scenarios.factory_kernel``.
+where the parts of a split item meet; see ``scenarios.factory_kernel`` and what it imports.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from scenarios import factory_flow as flow
 from scenarios import factory_kernel as kernel
+from scenarios import factory_outcomes as outcomes
+from scenarios import factory_world as columns
 from scenarios.factory import FLOW_GRAPH, mix_of, proficiency_of
 from scenarios.factory_theory import rate_for_load
 from sim.spec import ParameterError
@@ -19,7 +22,6 @@ from sim.world.loops import advance_events
 from sim.world.population import Built, Setup, new_agents, streams
 from sim.world.work import FREE, HOP_FREE, HOP_ROOM, NOBODY, QUEUE, ROOM, grown, new_hops, new_items
 
-ARRIVAL = kernel.ARRIVAL
 # The gap before arrival 0 is drawn from a number that no arrival has.
 FIRST_ARRIVAL = 2**64 - 1
 # Task rows of a rule: every type, assembly.
@@ -27,8 +29,8 @@ EXTRA_TASKS = 1
 # The fixed edges of the review loop: intake 0, work 1, review 2, integrate 3.
 FLOW_PAIRS = np.array([[0, 1], [1, 2], [2, 1], [2, 3]])
 PHYSICS: dict[str, Callable[..., Any]] = {
-    "sense": kernel.sense, "apply": kernel.apply, "happen": kernel.happen, "tell": kernel.tell,
-    "waiting": kernel.waiting, "short": kernel.short, "wake": kernel.wake,
+    "sense": columns.sense, "apply": kernel.apply, "happen": kernel.happen, "tell": outcomes.tell,
+    "waiting": kernel.waiting, "short": kernel.short, "wake": flow.wake,
 }  # fmt: skip
 
 
@@ -119,13 +121,13 @@ def _world(
     hops = max(64, 2 * n) if _trails(setup) else 8
     clock = np.zeros(n + 64, MOMENT).view(np.recarray)
     count = np.zeros(32, np.int64)
-    count[ROOM], count[HOP_ROOM], count[kernel.TOLD] = rows, hops, NOBODY
+    count[ROOM], count[HOP_ROOM], count[columns.TOLD] = rows, hops, NOBODY
     if rate > 0:
-        first = streams(setup.seed ^ ARRIVAL, np.array([FIRST_ARRIVAL], np.uint64))[0]
-        clock[0].time, clock[0].subject = exponential(first, 1, kernel.GAP, rate), n
+        first = streams(setup.seed ^ columns.ARRIVAL, np.array([FIRST_ARRIVAL], np.uint64))[0]
+        clock[0].time, clock[0].subject = exponential(first, 1, columns.GAP, rate), n
         count[PENDING] = 1
     asked = np.full(int(np.diff(start).max(initial=0)) + 1, -1.0)
-    return kernel.World(
+    return columns.World(
         agents=agents, proficiency=proficiency, start=start, neighbour=neighbour, items=new_items(rows),
         vector=np.zeros((rows, dimension), np.float32), origin=np.zeros((rows, dimension), np.float32),
         hops=new_hops(hops), clock=clock, physics=_physics(setup, rate, vectors=vectors), entries=entries,
@@ -138,8 +140,8 @@ def _trails(setup: Setup) -> bool:
 
 
 def _physics(setup: Setup, rate: float, *, vectors: bool) -> Any:
-    made = np.zeros(1, kernel.PHYSICS).view(np.recarray)
-    for name in kernel.PHYSICS.names or ():
+    made = np.zeros(1, columns.PHYSICS).view(np.recarray)
+    for name in columns.PHYSICS.names or ():
         if name in setup.values:
             made[name] = float(setup[name])
     made["seed"] = setup.seed & 0xFFFFFFFFFFFFFFFF
@@ -201,7 +203,7 @@ def _table(start: Any, neighbour: Any, row_of: np.ndarray, width: int) -> dict[s
 def grow(world: Any) -> Any:
     """The same world with twice the room wherever little is left."""
     count = world.count
-    if count[ROOM] < kernel.PARTS_MAX + 2:
+    if count[ROOM] < columns.PARTS_MAX + 2:
         more = {
             name: np.concatenate([a, np.zeros_like(a)])
             for name, a in (("vector", world.vector), ("origin", world.origin))
@@ -219,7 +221,7 @@ def grow(world: Any) -> Any:
 def _mean(place: int) -> Callable[[Any, Any], float]:
     def meter(world: Any, log: Any) -> float:
         del log
-        delivered = world.sums[kernel.DELIVERED]
+        delivered = world.sums[columns.DELIVERED]
         return float(world.sums[place] / delivered) if delivered else float("nan")
 
     return meter
@@ -230,12 +232,12 @@ def _sum(place: int) -> Callable[[Any, Any], float]:
 
 
 METERS: dict[str, Callable[[Any, Any], float]] = {
-    "in_system": _sum(kernel.IN_SYSTEM),
-    "delivered": _sum(kernel.DELIVERED),
-    "lost": _sum(kernel.LOST),
-    "services": _sum(kernel.SERVICES),
-    "latency": _mean(kernel.LATENCY),
-    "kept": _mean(kernel.KEPT),
-    "cosine": _mean(kernel.COSINE),
-    "quality": _mean(kernel.QUALITY),
+    "in_system": _sum(columns.IN_SYSTEM),
+    "delivered": _sum(columns.DELIVERED),
+    "lost": _sum(columns.LOST),
+    "services": _sum(columns.SERVICES),
+    "latency": _mean(columns.LATENCY),
+    "kept": _mean(columns.KEPT),
+    "cosine": _mean(columns.COSINE),
+    "quality": _mean(columns.QUALITY),
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from scenarios import factory_kernel as kernel
+from scenarios import factory_world as columns
 from sim.instruments.identities import identities
 from sim.record.log import Log
 from sim.record.store import to_frame
@@ -67,11 +67,11 @@ def check_books(made):
     world, count = made.world, made.world.count
     items, hops = world.items, world.hops
     free = chain(count[FREE], items["link"], count[ROOM])
-    told = chain(count[kernel.TOLD], items["link"])
+    told = chain(count[columns.TOLD], items["link"])
     assert not set(free) & set(told)
     in_use = np.setdiff1d(np.arange(len(items)), free)
     inside = np.setdiff1d(in_use, told)
-    assert len(inside) == world.sums[kernel.IN_SYSTEM]
+    assert len(inside) == world.sums[columns.IN_SYSTEM]
     wholes = {int(w) for w in items["whole"][inside] if w >= 0} | {int(r) for r in inside if items["siblings"][r] > 0}
     trails = [p for row in in_use if int(row) not in wholes for p in chain(items["trail"][row], hops["before"])]
     free_hops = chain(count[HOP_FREE], hops["before"], count[HOP_ROOM])
@@ -180,15 +180,17 @@ def test_nothing_is_lost_or_doubled(case, steps):
     check_services(rows, made.world.agents["served"])
     hops = check_hops(rows, changes["max_hops"])
     if changes["parts"] == 1:
-        assert made.world.sums[kernel.HOPS] == sum(hops.get(item, 0) for item in gone)
+        assert made.world.sums[columns.HOPS] == sum(hops.get(item, 0) for item in gone)
     arrived = (rows["kind"] == KIND["arrive"]).sum()
-    assert arrived == len(holder) == made.world.count[kernel.ARRIVALS] * (1 + changes["parts"] * (changes["parts"] > 1))
+    assert (
+        arrived == len(holder) == made.world.count[columns.ARRIVALS] * (1 + changes["parts"] * (changes["parts"] > 1))
+    )
     joined = (rows["kind"] == KIND["assemble"]).sum() * changes["parts"]
     assert np.isin(rows["kind"], [KIND["deliver"], KIND["drop"]]).sum() + joined == len(gone)
-    assert made.world.sums[kernel.IN_SYSTEM] == arrived - len(gone)
-    assert made.world.sums[kernel.DELIVERED] == (rows["kind"] == KIND["deliver"]).sum()
+    assert made.world.sums[columns.IN_SYSTEM] == arrived - len(gone)
+    assert made.world.sums[columns.DELIVERED] == (rows["kind"] == KIND["deliver"]).sum()
     assert made.log.keep[COST] == pytest.approx(rows["cost"].sum(), rel=1e-12)
-    served = made.world.sums[kernel.SERVICES]
+    served = made.world.sums[columns.SERVICES]
     assert served == made.world.agents["served"].sum()
     told = {"cost": made.cost, "in_flight": int(made.meter("in_system"))}
     broken = [i for i in identities(Log(events=to_frame(rows), meta=told)) if i.holds is False]

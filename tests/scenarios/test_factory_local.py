@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.rules import trust
-from scenarios.factory_kernel import ARRIVALS, FactoryView, Outcome
+from scenarios.factory_world import ARRIVALS, FactoryView, Outcome
 from sim.world.linker import link
 from sim.world.view import ACTOR, Draws
 from sim.world.work import NOBODY
