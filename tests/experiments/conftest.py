@@ -1,3 +1,5 @@
+"""Runs of the factory that several tests read, made once: one long enough for routes, one very short; and a sample trace."""
+
 from pathlib import Path
 
 import pytest

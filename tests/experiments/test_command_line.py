@@ -1,3 +1,5 @@
+"""Command line: every command end to end, bad usage and bad input in one sentence with the right status, and Ctrl-C."""
+
 import json
 import os
 import signal

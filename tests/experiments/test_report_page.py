@@ -1,3 +1,5 @@
+"""Report page: self-contained, complete, escaped, honest about what is missing; its words, numbers and pictures."""
+
 import re
 from dataclasses import replace
 from html.parser import HTMLParser

@@ -1,3 +1,5 @@
+"""Run folders: whole or absent, reproducible, reused when identical, and honest about failure and interruption."""
+
 import json
 import os
 

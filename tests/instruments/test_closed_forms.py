@@ -1,3 +1,5 @@
+"""Closed forms of drift: against an exact table, series against integral, limits, and simulated vectors."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Factory functions: who takes in, routes, checks, integrates and monitors, read off small logs written by hand."""
+
 import math
 
 import polars as pl

@@ -1,3 +1,5 @@
+"""Identities: they hold on every sound log, break when a row is deleted or altered, and say where they do not apply."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Intervals: they hold the truth as often as they say, stay in range, and say nothing where nothing is known."""
+
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Instruments: a story measured by hand, channels with a known truth, and logs that cannot support a measure."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The page on events and the sample trace are those that the code makes."""
+
 from pathlib import Path
 
 from sim.record.events import CLASSES, COLUMNS, KINDS, OPTIONAL, ORIGINS

@@ -1,3 +1,5 @@
+"""Handoffs, items and services of a log: a story told by hand, parts and wholes, several runs."""
+
 import polars as pl
 import pytest
 from hypothesis import given, settings

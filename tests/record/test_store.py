@@ -1,3 +1,5 @@
+"""Store: buffers become tables, logs come back as they went, and no failure leaves anything half-written."""
+
 import json
 import os
 import subprocess

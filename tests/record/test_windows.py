@@ -1,3 +1,5 @@
+"""Windows: without overlap every event is in exactly one, and runs are cut apart."""
+
 import numpy as np
 import polars as pl
 import pytest
