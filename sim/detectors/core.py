@@ -49,6 +49,8 @@ class Claim:
         statistic: ``(sample, candidates) -> array``, one number per candidate; larger speaks for the claim.
         unit: Unit of the statistic.
         applies: Which candidates the claim is made for.
+        exact: ``(sample, candidates) -> p`` where the distribution under the null is known; surrogates of ``null`` then
+            only show the chance level. For claims that combine hundreds of comparisons, which surrogates are too few for.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Claim:
     statistic: Callable[[Any, Sequence[Candidate]], Floats]
     unit: str = ""
     applies: Callable[[Candidate], bool] = lambda _candidate: True
+    exact: Callable[[Any, Sequence[Candidate]], Floats] | None = None
 
 
 @dataclass(frozen=True)

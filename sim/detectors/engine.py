@@ -192,9 +192,9 @@ def _refusal(detector: str, verdict: str, reason: str, runs: Sequence[str], tota
 def _examine(plan: Plan, settings: Settings) -> list[Finding]:
     """Test every claim of a plan; whether a candidate lasts is tested only where the claims lead somewhere."""
     tests: list[dict[str, Tested]] = [{} for _ in plan.candidates]
-    groups: dict[tuple[str, object], list[Claim]] = {}
+    groups: dict[tuple[str, object, object], list[Claim]] = {}
     for claim in plan.detector.claims:
-        groups.setdefault((claim.null, claim.sample), []).append(claim)
+        groups.setdefault((claim.null, claim.sample, claim.exact), []).append(claim)
     for claims in groups.values():
         for (number, k), (outcome, place) in _run(plan, claims, settings).items():
             tested = plan.detector.claims[number]
@@ -214,10 +214,13 @@ def _run(plan: Plan, claims: Sequence[Claim], settings: Settings) -> dict[tuple[
         sample,
         lambda s: np.concatenate([claim.statistic(s, candidates) for claim, candidates in asked]),
         NULLS[claims[0].null],
-        most=settings.most,
+        most=settings.most if claims[0].exact is None else LEAST,
         stop=settings.stop,
         rng=settings.rng(plan.detector.name, plan.window.run, claims[0].name),
     )
+    if claims[0].exact is not None:
+        known = np.concatenate([claims[0].exact(sample, candidates) for _claim, candidates in asked])
+        test = replace(test, p=np.where(test.frozen, 1.0, known))
     number = {claim.name: n for n, claim in enumerate(plan.detector.claims)}
     flat = [(number[claim.name], k) for claim, side in zip(claims, sides, strict=True) for k in side]
     return {pair: (test, place) for place, pair in enumerate(flat)}
@@ -255,8 +258,9 @@ def _row(plan: Plan, candidate: Candidate, tested: Tested, settings: Settings) -
     if test.frozen[k]:
         reason = f"{claim.null} leaves no other arrangement of this graph, so it cannot be beaten"
     else:
-        reason = f"{test.score[k]:.3g} against {test.chance[k]:.3g} by chance, {drawn:,} surrogates"
-    if drawn <= LEAST and settings.most <= LEAST:
+        how = f"{drawn:,} surrogates" if claim.exact is None else "p from its known distribution"
+        reason = f"{test.score[k]:.3g} against {test.chance[k]:.3g} by chance, {how}"
+    if claim.exact is None and drawn <= LEAST and settings.most <= LEAST:
         reason += "; 19 surrogates support no more than observed"
     return Row(
         plan.detector.name,

@@ -2,7 +2,7 @@
 
 Naming after randomized reference models (Gauvin et al., SIAM Review 64:763, 2022): N0 receivers shuffled, N1 links
 rewired, N2 dyads flipped, N3 times shuffled inside links, N4 labels permuted between windows; NT and NR are made for
-handoffs. Samples hold agent numbers, never ids, so no null can depend on what an agent is called.
+handoffs, NC for series. Samples hold agent numbers, never ids, so no null can depend on what an agent is called.
 """
 
 from __future__ import annotations
@@ -100,6 +100,19 @@ class Frames:
     values: NDArray[Any]
     group: Ints
     nominal: bool
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series per agent over common times.
+
+    Attributes:
+        values: Shape (agents, times).
+        shared: Signals that everybody could observe, shape (signals, times); they stay in place.
+    """
+
+    values: Floats
+    shared: Floats
 
 
 def shuffle_receivers(sample: Contacts, rng: np.random.Generator) -> Contacts:
@@ -224,6 +237,16 @@ def choose_any_contact(sample: Handoffs, rng: np.random.Generator) -> Handoffs:
     return replace(sample, slot=first[sender] + (rng.random(len(sender)) * degree).astype(np.int64))
 
 
+def shift_series(sample: Series, rng: np.random.Generator) -> Series:
+    """NC: shift each agent's series round the circle by an amount of its own.
+
+    Keeps every series with its autocorrelation; destroys that they go together in time.
+    """
+    agents, times = sample.values.shape
+    shift = rng.integers(0, max(times, 1), (agents, 1))
+    return replace(sample, values=np.take_along_axis(sample.values, (np.arange(times) + shift) % max(times, 1), axis=1))
+
+
 NULLS: dict[str, Null] = {}
 
 
@@ -267,5 +290,15 @@ add(
         "handoffs prefer some contacts",
         Handoffs,
         choose_any_contact,
+    )
+)
+add(
+    Null(
+        "NC",
+        "each agent's own series",
+        "that the series go together in time",
+        "agents move together",
+        Series,
+        shift_series,
     )
 )

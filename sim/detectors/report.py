@@ -73,6 +73,7 @@ class Structure:
         timeline: ``start, end, agreement, present`` per window.
         changes: Births, deaths, splits and merges of its parts.
         facts: Numbers behind the sentence.
+        scale: 0 for a structure of agents, 1 for one of groups of agents.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Structure:
     timeline: pl.DataFrame
     changes: tuple[Change, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    scale: int = 0
 
     @property
     def discovered(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,22 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 NONE = -1
+
+
+ROW_COLUMNS = ("time", "kind", "source", "target", "item", "task", "seq", "parent", "artefact", "value")
+
+
+@dataclass(frozen=True)
+class States:
+    """Readings of one variable: arrays of shape (readings,), sorted by time; ``agent`` NONE for the environment."""
+
+    time: Floats
+    agent: Ints
+    value: Floats
+
+    def take(self, rows: Ints | Bools) -> States:
+        """Only the given readings."""
+        return States(self.time[rows], self.agent[rows], self.value[rows])
 
 
 @dataclass(frozen=True)
@@ -35,8 +51,13 @@ class Window:
         target: Agent numbers or NONE, shape (rows,).
         item: Item numbers or NONE, shape (rows,).
         task: Index into ``tasks`` or NONE, shape (rows,).
+        seq: Sequence numbers as in the log, shape (rows,); the row number where the log has none.
+        parent: ``seq`` of the event that an event reacts to, or NONE, shape (rows,).
+        artefact: Artefact numbers or NONE, shape (rows,).
+        value: Outcome, option or amount, shape (rows,); NaN where there is none.
         kinds: Names of kinds.
         tasks: Task types as they stand in the log.
+        states: Variable to its readings, from the log's table of states; cut in time together with the events.
         channels: Initial contacts as agent numbers, shape (c, 2), or None when the log has none.
         labels: One label per agent or None, from the log's agents table.
     """
@@ -49,8 +70,13 @@ class Window:
     target: Ints
     item: Ints
     task: Ints
+    seq: Ints
+    parent: Ints
+    artefact: Ints
+    value: Floats
     kinds: tuple[str, ...]
     tasks: tuple[Any, ...]
+    states: Mapping[str, States] = field(default_factory=dict)
     channels: Ints | None = None
     labels: tuple[str | None, ...] = ()
 
@@ -84,14 +110,14 @@ class Window:
 
     def take(self, rows: Ints | Bools) -> Window:
         """The same window with only (or repeatedly) the given rows; agent numbers stay."""
-        arrays = ("time", "kind", "source", "target", "item", "task")
-        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+        return replace(self, **{name: getattr(self, name)[rows] for name in ROW_COLUMNS})
 
     def without(self, agents: Ints) -> Window:
-        """The window without every event in which one of ``agents`` took part."""
+        """The window without every event in which one of ``agents`` took part, and without their states."""
         gone = np.zeros(self.n + 1, dtype=bool)
         gone[agents] = True
-        return self.take(~(gone[self.source] | gone[self.target]))
+        left = {name: s.take(~gone[s.agent]) for name, s in self.states.items()}
+        return replace(self.take(~(gone[self.source] | gone[self.target])), states=left)
 
     def renumbered(self, numbers: Ints) -> Window:
         """The window with agent ``a`` called ``numbers[a]``, for the relabelling test."""
@@ -102,6 +128,7 @@ class Window:
             agents=tuple(self.agents[a] for a in order),
             source=lookup[self.source],
             target=lookup[self.target],
+            states={name: replace(s, agent=lookup[s.agent]) for name, s in self.states.items()},
             channels=None if self.channels is None else lookup[self.channels],
             labels=tuple(self.labels[a] for a in order) if self.labels else (),
         )
@@ -113,7 +140,17 @@ class Window:
             return []
         rank = np.cumsum(marked) - marked
         part = np.minimum(rank * count // int(marked.sum()), count - 1)
-        return [self.take(np.flatnonzero(part == k)) for k in range(count)]
+        return [self._between(np.flatnonzero(part == k), first=k == 0, last=k == count - 1) for k in range(count)]
+
+    def _between(self, rows: Ints, *, first: bool, last: bool) -> Window:
+        """The stretch of the given consecutive rows, with the states up to the next stretch."""
+        made = self.take(rows)
+        if not self.states or len(rows) == 0:
+            return made
+        start = -np.inf if first else self.time[rows[0]]
+        end = np.inf if last else self.time[rows[-1] + 1]
+        cut = {name: s.take((s.time >= start) & (s.time < end)) for name, s in self.states.items()}
+        return replace(made, states=cut)
 
 
 @dataclass(frozen=True)
@@ -134,7 +171,13 @@ def read(log: Log) -> Reading:
     _, item = _coded(events, "item")
     kinds, kind = _coded(events.with_columns(pl.col("kind").cast(pl.String).fill_null("")), "kind")
     ids, people = _coded_pair(events)
+    _, artefact = _coded(events, "artefact")
+    seq = _whole(events, "seq", np.arange(events.height))
     arrays = {
+        "seq": seq,
+        "parent": _whole(events, "parent", np.full(events.height, NONE)),
+        "artefact": artefact,
+        "value": _real(events, "value"),
         "time": events["time"].cast(pl.Float64).to_numpy().astype(np.float64),
         "kind": kind,
         "source": people[0],
@@ -164,6 +207,20 @@ def _usable(events: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
         good = good.with_columns(first.alias("run")).join(order, on="run", how="left", maintain_order="left")
         return good.sort("_run", *keys, maintain_order=True).drop("_run"), notes
     return good.sort(*keys, maintain_order=True), notes
+
+
+def _whole(events: pl.DataFrame, column: str, default: Ints) -> Ints:
+    """A column of sequence numbers; NONE for null, ``default`` where the log has no such column of numbers."""
+    if column not in events.columns or not events[column].dtype.is_integer():
+        return default
+    return events[column].cast(pl.Int64, strict=False).fill_null(NONE).to_numpy().astype(np.int64)
+
+
+def _real(events: pl.DataFrame, column: str) -> Floats:
+    """A column of numbers; NaN for null, for what is no number, and where the log has no such column."""
+    if column not in events.columns:
+        return np.full(events.height, np.nan)
+    return events[column].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy().astype(np.float64)
 
 
 def _coded(events: pl.DataFrame, column: str) -> tuple[tuple[Any, ...], Ints]:
@@ -222,6 +279,7 @@ def _window(
         **rows,
         kinds=names["kinds"],
         tasks=names["tasks"],
+        states=_states(log, run, agents),
         channels=_channels(log, run, agents),
         labels=_labels(log, run, agents),
     )
@@ -241,6 +299,26 @@ def _channels(log: Log, run: str, agents: tuple[Any, ...]) -> Ints | None:
     pairs = np.array(ends, dtype=np.int64).T.reshape(-1, 2)
     kept = pairs[(pairs >= 0).all(axis=1) & (pairs[:, 0] != pairs[:, 1])]
     return np.unique(kept, axis=0) if len(kept) else None
+
+
+def _states(log: Log, run: str, agents: tuple[Any, ...]) -> dict[str, States]:
+    """Finite readings by variable, of agents that appear in the log and of the environment (agent null)."""
+    if log.states is None or not {"time", "agent", "variable", "value"} <= set(log.states.columns):
+        return {}
+    number = {str(a): k for k, a in enumerate(agents)}
+    table = _of_run(log.states, run).select(
+        pl.col("time").cast(pl.Float64, strict=False),
+        pl.col("agent").cast(pl.String),
+        pl.col("variable").cast(pl.String),
+        pl.col("value").cast(pl.Float64, strict=False),
+    )
+    table = table.filter(pl.col("time").is_finite() & pl.col("value").is_finite()).sort("time", maintain_order=True)
+    table = table.filter(pl.col("agent").is_null() | pl.col("agent").is_in(list(number)))
+    made = {}
+    for (name,), part in table.group_by("variable", maintain_order=True):
+        agent = [NONE if a is None else number[a] for a in part["agent"]]
+        made[str(name)] = States(part["time"].to_numpy(), np.array(agent, dtype=np.int64), part["value"].to_numpy())
+    return made
 
 
 def _labels(log: Log, run: str, agents: tuple[Any, ...]) -> tuple[str | None, ...]:
