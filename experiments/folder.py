@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import FolderInTheWay, UsageProblem
+from experiments.leftovers import OLD, PART, hidden, sweep
 from sim.record.store import first_line, whole_file, writing
 
 SCHEMA_VERSION = 1
@@ -25,12 +26,14 @@ TOPOLOGIES = "topologies.json"
 def staged(folder: Path) -> Iterator[Path]:
     """Yield a temporary sibling that becomes ``folder`` when the block ends well and is removed otherwise.
 
-    What stood at ``folder`` before is replaced only then; see ``clear_way`` for whether it may be.
+    What stood at ``folder`` before is replaced only then; see ``clear_way`` for whether it may be. What killed processes
+    left beside it is removed.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    temporary = hidden(folder, PART)
     try:
         with writing(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
+            sweep(folder.parent)
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
         yield temporary
@@ -41,7 +44,7 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def _swap(new: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    old = hidden(folder, OLD)
     if folder.exists():
         os.replace(folder, old)
     os.replace(new, folder)

@@ -362,7 +362,7 @@ class _Attempt:
     def _interrupted(self, engine: Engine) -> str:
         return (
             f"Interrupted at model time {engine.now:g} of {self.asked.until:g}; the {engine.events:,} events so far are "
-            f"in {self.folder}. Analyse them with: swarmscope detect {shlex.quote(str(self.folder))}"
+            f"in {self.folder}, without a report. Make it with: swarmscope detect {shlex.quote(str(self.folder))}"
         )
 
 

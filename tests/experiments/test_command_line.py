@@ -300,11 +300,14 @@ def test_ctrl_c_leaves_a_readable_interrupted_folder(tmp_path):
         process.kill()
     assert process.returncode == 130, err
     assert out == ""
-    assert "swarmscope detect" in spoken(err)
     (folder,) = (tmp_path / "runs").iterdir()
+    assert spoken(err).endswith(f"without a report. Make it with: swarmscope detect {folder}")
     manifest, log = read_manifest(folder), read_log(folder)
     assert manifest["status"] == "interrupted"
     assert log.events.height == manifest["events"] == manifest["events_kept"]
     # No row is lost or doubled at the place where it was cut.
     assert log.events["seq"].to_list() == list(range(log.events.height))
     assert 0 < manifest["model_time"] < 1e9
+    assert call(["detect", str(folder), "--detectors", "teams"]) == 0
+    assert (folder / "report.html").exists()
+    assert read_manifest(folder)["status"] == "interrupted"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 
 import numpy as np
 import polars as pl
@@ -224,9 +225,10 @@ def test_ctrl_c_during_the_analysis_keeps_the_whole_log(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("experiments.analysis.analyse", pressed)
-    with pytest.raises(Interrupted, match="swarmscope detect"):
+    with pytest.raises(Interrupted, match=r"without a report\. Make it with: swarmscope detect ") as told:
         quick(tmp_path)
     (folder,) = tmp_path.iterdir()
+    assert str(told.value).endswith(f"swarmscope detect {shlex.quote(str(folder))}")
     manifest = read_manifest(folder)
     assert (manifest["status"], manifest["model_time"]) == ("interrupted", 20.0)
     assert read_log(folder).events.height == manifest["events"] == manifest["events_kept"]
