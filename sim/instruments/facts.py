@@ -90,6 +90,12 @@ class Facts:
         return str(self.log.meta.get("time_unit", "time units"))
 
     @property
+    def one_time_unit(self) -> str:
+        """The unit of time after ``per``: ``time unit``, ``hour`` for ``hours``; abbreviations stay as they are."""
+        unit = self.time_unit
+        return unit.removesuffix("s") if len(unit) > 3 else unit
+
+    @property
     def cost_unit(self) -> str:
         """Unit of cost: what the log says, otherwise ``cost units``."""
         return str(self.log.meta.get("cost_unit", "cost units"))

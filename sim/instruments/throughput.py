@@ -22,7 +22,7 @@ def throughput(facts: Facts, draws: np.random.Generator) -> Reading:
     Reference: Little 1961; Hopp and Spearman, Factory Physics.
     """
     del draws
-    unit = f"items per {facts.time_unit}"
+    unit = f"items per {facts.one_time_unit}"
     if not facts.has_items:
         return not_available(unit, "no event says that an item entered or left")
     if float(facts.lengths.sum()) <= 0:

@@ -219,3 +219,19 @@ def test_facts_are_cut_to_their_spans():
     assert facts.events["time"].min() == 5.0
     assert facts.events["time"].max() == 10.0
     assert facts.delivered["item"].to_list() == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("meta", "unit"),
+    [
+        ({}, "items per time unit"),
+        ({"time_unit": "hours"}, "items per hour"),
+        ({"time_unit": "s"}, "items per s"),
+        ({"time_unit": "ms"}, "items per ms"),
+    ],
+)
+def test_after_per_stands_one_unit(meta, unit):
+    log = replace(STORY, meta=meta)
+    assert measure(log, warmup=0.0)["throughput"].unit == unit
+    empty = replace(log, events=STORY.events.filter(pl.col("kind") == "rework"))
+    assert measure(empty)["throughput"].unit == unit
