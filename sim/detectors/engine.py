@@ -18,6 +18,7 @@ from sim.detectors.core import Candidate, Claim, Detector
 from sim.detectors.core import detectors as registry
 from sim.detectors.findings import Finding, structure
 from sim.detectors.nulls import NULLS, Frames
+from sim.detectors.replication import Reference
 from sim.detectors.report import LEVELS, Report, Row, Structure
 from sim.detectors.surrogates import LEAST, Surrogates, Test, compare, q_values
 from sim.detectors.tracking import persistence
@@ -70,7 +71,7 @@ def detect(
     nulls: Surrogates | None = None,
     alpha: float = 0.05,
     seed: int = 0,
-    reference: Sequence[Log] | None = None,
+    reference: Reference | Sequence[Log] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Decide which coordination structures formed in ``log`` and lasted.
@@ -83,8 +84,8 @@ def detect(
         nulls: How many surrogates to draw; by default enough for the number of tests, at most 1999.
         alpha: Level of the tests and of the false discovery rate, in (0, 0.5].
         seed: Seed of all surrogates; the same log and seed give the same report.
-        reference: Logs of further runs of the same setting (other seeds); a structure whose kind recurs in more than
-            half of them, and in at least three, is *replicated*.
+        reference: Logs of further runs: fresh seeds, isolated twins, mechanism off, knock-outs; a plain sequence of logs
+            means fresh seeds. They promote to *replicated* and *causal* (``replication.judged``).
         progress: Called with (done, total, what) while working.
 
     Returns:
@@ -119,8 +120,9 @@ def detect(
     made += pooled
     made = replication.within(made, log, runs=len(reading.windows))
     if reference:
+        known = reference if isinstance(reference, Reference) else Reference(fresh=reference)
         again = partial(detect, windows=windows, detectors=detectors, nulls=nulls, alpha=alpha, seed=seed)
-        made = replication.across(made, [again(other).structures for other in reference])
+        made = replication.judged(made, known, lambda other: again(other).structures, alpha=alpha)
     say(len(plans), len(plans), "done")
     ledger = [row for finding in found for row in finding.rows] + pooled_rows + refused + facts.broken(registry)
     return Report(
