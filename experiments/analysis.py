@@ -12,6 +12,7 @@ import polars as pl
 from experiments.errors import UsageProblem
 from sim.detectors.core import detectors as registered
 from sim.detectors.engine import detect
+from sim.detectors.replication import Reference
 from sim.detectors.report import LEVELS, Report, Structure
 from sim.detectors.to_topology import to_topology
 from sim.instruments.functions import functions
@@ -147,7 +148,12 @@ def _ledger_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def analyse(
-    log: Log, *, settings: Settings | None = None, channel: Channel | None = None, progress: Progress | None = None
+    log: Log,
+    *,
+    settings: Settings | None = None,
+    channel: Channel | None = None,
+    reference: Reference | None = None,
+    progress: Progress | None = None,
 ) -> Analysis:
     """Detect structures in ``log``, read all instruments, check the identities, and see who performs which function.
 
@@ -155,11 +161,14 @@ def analyse(
         log: One run or several.
         settings: Detectors, level and seed; the defaults when omitted.
         channel: What a handoff does to an item, where the run says so; for the identities of composition.
+        reference: Further runs by which the structures are judged.
         progress: Called with (done, total, what) while working.
     """
     chosen = settings or Settings()
     say = progress or (lambda _done, _total, _what: None)
-    report = detect(log, detectors=chosen.detectors, alpha=chosen.alpha, seed=chosen.seed, progress=say)
+    report = detect(
+        log, detectors=chosen.detectors, alpha=chosen.alpha, seed=chosen.seed, reference=reference, progress=say
+    )
     say(0, 4, "reading instruments")
     readings = {name: reading.to_dict() for name, reading in measure(log, seed=chosen.seed).items()}
     say(1, 4, "reading instruments over time")

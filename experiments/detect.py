@@ -22,6 +22,7 @@ from experiments.folder import (
     write_json,
 )
 from experiments.readable import read_readable
+from experiments.references import reference
 from experiments.reports import summary, write_report
 from experiments.run import peak_memory
 from sim.record.importers import read
@@ -45,6 +46,7 @@ def detect(
     *,
     columns: Mapping[str, str] | None = None,
     settings: Settings | None = None,
+    replicate: int = 0,
     out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Detection:
@@ -54,6 +56,7 @@ def detect(
         path: A run folder, or what ``sim.record.importers.canonical`` reads.
         columns: Schema name to the name in the trace, e.g. ``{"time": "ts"}``; not for run folders.
         settings: Detectors, level and seed.
+        replicate: How many fresh seeds to run beside a run folder, and as many with the mechanism off, to see what recurs.
         out: Folder for the report. By default a run folder gets its own report replaced, and the report of a trace goes
             to ``runs/detect-<name>-<hash8>``.
         progress: Called with (done, total, what) while working.
@@ -70,12 +73,20 @@ def detect(
     if is_run(source) and (source / EVENTS).exists():
         if columns:
             raise UsageProblem(f"{source}: a run folder has the columns of the schema; leave --columns out.")
-        return detect_again(source, settings=chosen, out=None if out is None else Path(out), progress=progress)
+        place = None if out is None else Path(out)
+        return detect_again(source, settings=chosen, replicate=replicate, out=place, progress=progress)
+    if replicate:
+        raise UsageProblem(f"{source}: a trace cannot be run again; leave --replicate out.")
     return _detect_trace(source, columns, chosen, None if out is None else Path(out), progress)
 
 
 def detect_again(
-    folder: Path, *, settings: Settings, out: Path | None = None, progress: Progress | None = None
+    folder: Path,
+    *,
+    settings: Settings,
+    replicate: int = 0,
+    out: Path | None = None,
+    progress: Progress | None = None,
 ) -> Detection:
     """Analyse the log of a run folder; its report is replaced, or written to ``out`` when that is given."""
     manifest = read_manifest(folder)
@@ -86,7 +97,8 @@ def detect_again(
     interventions = manifest.get("interventions") or []
     changed = [i.get("name", "") for i in interventions if i.get("action") == "set"]
     channel = Channel.of(manifest.get("parameters") or {}, changed=changed)
-    analysis = analyse(log, settings=settings, channel=channel, progress=progress)
+    known = reference(folder, seeds=replicate, progress=progress) if replicate else None
+    analysis = analyse(log, settings=settings, channel=channel, reference=known, progress=progress)
     made = {**manifest, **summary(analysis)}
     if out is None or not elsewhere:
         with writing(folder):

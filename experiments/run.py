@@ -258,7 +258,7 @@ class _Attempt:
         """Run, analyse and write; see ``run`` for what it raises."""
         from sim.record.store import EventWriter
 
-        engine = self._engine()
+        engine = engine_of(self.asked)
         trouble: BaseException | None = None
         analysis = None
         with staged(self.folder) as place:
@@ -285,20 +285,6 @@ class _Attempt:
         if trouble is not None:
             raise RunFailed(f"{sentence(trouble)} What there is of the run is in {self.folder}.") from trouble
         return RunResult(self.folder, self.manifest, analysis=analysis)
-
-    def _engine(self) -> Engine:
-        from sim.world.engine import Engine, rule_module
-
-        asked = self.asked
-        return Engine(
-            asked.scenario,
-            values=asked.values,
-            seed=asked.seed % 2**64,
-            rule=rule_module(asked.rule, asked.scenario),
-            rule_name=asked.rule,
-            plan=asked.log,
-            interventions=asked.interventions,
-        )
 
     def _advance(self, engine: Engine, writer: EventWriter) -> None:
         until = self.asked.until
@@ -364,6 +350,21 @@ class _Attempt:
             f"Interrupted at model time {engine.now:g} of {self.asked.until:g}; the {engine.events:,} events so far are "
             f"in {self.folder}, without a report. Make it with: swarmscope detect {shlex.quote(str(self.folder))}"
         )
+
+
+def engine_of(asked: Plan) -> Engine:
+    """A new engine for a plan, at time 0."""
+    from sim.world.engine import Engine, rule_module
+
+    return Engine(
+        asked.scenario,
+        values=asked.values,
+        seed=asked.seed % 2**64,
+        rule=rule_module(asked.rule, asked.scenario),
+        rule_name=asked.rule,
+        plan=asked.log,
+        interventions=asked.interventions,
+    )
 
 
 def is_complete(folder: Path) -> bool:

@@ -208,6 +208,7 @@ FACTORY = scenarios.add("factory")(
             "Lower keep to 0.9: routes form faster and are given up faster.",
             "Set parts to 2 and watch who assembles.",
         ),
+        off={"feedback": False},
         odd=__doc__ or "",
     )
 )

@@ -155,6 +155,7 @@ scenarios.add("trust_network")(
             "With keep 0.99 there are friends all the time, but never the same for long.",
         ),
         tries=("Set both to false: friendship is no longer mutual.",),
+        off={"reinforcement": 0.0},
         odd=__doc__ or "",
     )
 )

@@ -107,6 +107,9 @@ class Scenario:
         notice: What to notice in a run, one sentence each.
         tries: What to try next, one sentence each.
         odd: The ODD text (the scenario module's docstring).
+        preset_words: A few words on each preset.
+        preset_rules: The rule that decides a preset, where it is not the first.
+        off: Parameter values that switch off the mechanism by which order may arise here, for causal claims.
     """
 
     name: str
@@ -124,6 +127,7 @@ class Scenario:
     odd: str = ""
     preset_words: Mapping[str, str] = field(default_factory=dict)
     preset_rules: Mapping[str, str] = field(default_factory=dict)
+    off: Mapping[str, Value] = field(default_factory=dict)
 
     def rule_for(self, preset: str | None = None) -> str:
         """The rule that decides ``preset`` unless another is asked for."""

@@ -24,6 +24,9 @@ def command(
     detectors: Annotated[str | None, typer.Option(help="Detectors, separated by commas; all if left out.")] = None,
     alpha: Annotated[float, typer.Option(help="Level of the tests and of the false discovery rate.")] = 0.05,
     seed: Annotated[int, typer.Option(help="Seed of the surrogates.")] = 0,
+    replicate: Annotated[
+        int, typer.Option(metavar="SEEDS", help="Also run so many fresh seeds, and as many with the mechanism off.")
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report; a run gets its own report replaced if left out.")
     ] = None,
@@ -37,7 +40,7 @@ def command(
         from experiments.detect import detect
 
         settings = Settings(names(detectors), alpha, seed)
-        made = detect(path, columns=mapping or None, settings=settings, out=out, progress=say)
+        made = detect(path, columns=mapping or None, settings=settings, replicate=replicate, out=out, progress=say)
     from experiments.commands.run import machine, show
 
     if as_json:

@@ -121,8 +121,9 @@ def detect(
     made = replication.within(made, log, runs=len(reading.windows))
     if reference:
         known = reference if isinstance(reference, Reference) else Reference(fresh=reference)
-        again = partial(detect, windows=windows, detectors=detectors, nulls=nulls, alpha=alpha, seed=seed)
-        made = replication.judged(made, known, lambda other: again(other).structures, alpha=alpha)
+        asked = sorted({s.detector for s in made})
+        again = partial(detect, windows=windows, detectors=asked, nulls=nulls, alpha=alpha, seed=seed)
+        made = replication.judged(made, known, lambda other: again(other).structures if asked else (), alpha=alpha)
     say(len(plans), len(plans), "done")
     ledger = [row for finding in found for row in finding.rows] + pooled_rows + refused + facts.broken(registry)
     return Report(

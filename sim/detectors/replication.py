@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import comb
@@ -77,7 +78,12 @@ def _caused(
             level, said = "significant", said + ", so something else than coordination brings it about"
     if beaten and level == "replicated":
         level = "causal"
-    return replace(structure, level=level, facts=facts, sentence=said + ".")
+    return replace(structure, level=level, facts=facts, sentence=_levelled(said, level) + ".")
+
+
+def _levelled(sentence: str, level: str) -> str:
+    """The sentence with the level that was reached in the end."""
+    return re.sub(rf"level ({'|'.join(LEVELS)}),", f"level {level},", sentence, count=1)
 
 
 def fisher(hits: int, runs: int, others: int, of: int) -> float:
@@ -133,4 +139,5 @@ def _promoted(structure: Structure, seen: int, runs: int) -> Structure:
     facts = {**structure.facts, "recurs": seen, "of_runs": runs}
     enough = seen >= LEAST_RUNS and 2 * seen > runs and structure.level == "robust"
     said = f"{structure.sentence[:-1]}; it recurs in {seen} of {runs} runs."
-    return replace(structure, level="replicated" if enough else structure.level, facts=facts, sentence=said)
+    level = "replicated" if enough else structure.level
+    return replace(structure, level=level, facts=facts, sentence=_levelled(said, level))

@@ -26,6 +26,7 @@ def test_what_goes_when_the_mechanism_is_switched_off_is_causal(world):
     assert one.level == "causal"
     assert one.facts["p_off"] == pytest.approx(fisher_exact([[6, 0], [0, 6]], alternative="greater").pvalue)
     assert "with the mechanism switched off it recurs in 0 of 6 runs" in one.sentence
+    assert "level causal," in one.sentence
     assert one.sentence.endswith(".")
 
 

@@ -1,0 +1,88 @@
+"""References: further runs of a run's setting, fresh and with the mechanism off, by which its structures are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from experiments.errors import UsageProblem
+from experiments.folder import read_manifest
+
+if TYPE_CHECKING:
+    from experiments.run import Plan
+    from sim.detectors.replication import Reference
+    from sim.record.log import Log
+
+MOST = 64
+
+
+def reference(folder: Path, *, seeds: int, progress: Callable[[float, float, str], None] | None = None) -> Reference:
+    """Run the setting of a run folder again: ``seeds`` times afresh, and as often with the mechanism switched off.
+
+    Which parameters switch it off is for the scenario to say (``Scenario.off``); without a word there are no such runs.
+    Seeds follow that of the run. Interventions are not repeated: they belong to one history.
+
+    Raises:
+        UsageProblem: For a folder that is not that of a run, or fewer than 1 or more than 64 seeds.
+    """
+    from sim.detectors.replication import Reference
+
+    if not 1 <= seeds <= MOST:
+        raise UsageProblem(f"--replicate: expected 1 to {MOST} further seeds, got {seeds}.")
+    manifest = read_manifest(folder)
+    if manifest.get("what") != "run":
+        raise UsageProblem(
+            f"{folder}: only a run can be run again, and this is a {manifest.get('what')}; leave --replicate out."
+        )
+    asked = again(manifest)
+    say = progress or (lambda _done, _total, _what: None)
+    off = dict(asked.scenario.off)
+    fresh, without = [], []
+    for k in range(1, seeds + 1):
+        say(k - 1, seeds, "running fresh seeds")
+        fresh.append(simulated(replace(asked, seed=asked.seed + k)))
+        if off:
+            without.append(simulated(replace(asked, seed=asked.seed + k, values={**asked.values, **off})))
+    return Reference(fresh=fresh, off=without)
+
+
+def again(manifest: Mapping[str, Any]) -> Plan:
+    """The plan of a run as its manifest tells it, without interventions."""
+    from experiments.run import plan
+    from sim.spec import scenarios
+
+    scenario = scenarios.get(str(manifest["scenario"]))
+    known = {p.name for p in scenario.parameters}
+    values = {name: value for name, value in dict(manifest["parameters"]).items() if name in known}
+    return plan(
+        scenario.name,
+        preset=manifest.get("preset"),
+        changes=values,
+        until=float(manifest["until"]),
+        seed=int(manifest["seed"]),
+        mind=str(manifest.get("mind", "rule")),
+        log=str(manifest.get("log", "full")),
+    )
+
+
+def simulated(asked: Plan) -> Log:
+    """The log of a plan, run to its end; nothing is left on disk."""
+    from experiments.readable import read_readable
+    from experiments.run import engine_of
+    from sim.record.store import EventWriter
+
+    engine = engine_of(asked)
+    with TemporaryDirectory() as place:
+        writer = EventWriter(Path(place))
+        try:
+            for _reached in engine.slices(asked.until, writer):
+                pass
+            beside = engine.beside()
+            writer.finish(replace(beside, meta={**beside.meta, "scenario": asked.scenario.name, "seed": asked.seed}))
+        except BaseException:
+            writer.abort()
+            raise
+        return read_readable(Path(place))
