@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands import detect, diff, export, import_, run, scenarios
+from experiments.commands import calibrate, detect, diff, export, import_, run, scenarios
 from experiments.errors import exit_code, sentence
 
 INTERRUPTED = 130
@@ -40,6 +40,7 @@ COMMANDS: dict[str, ModuleType] = {
     "diff": diff,
     "export": export,
     "import": import_,
+    "calibrate": calibrate,
 }
 for _name, _module in COMMANDS.items():
     app.command(_name, help=_module.HELP)(_module.command)

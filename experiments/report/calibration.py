@@ -1,0 +1,159 @@
+"""The calibration page: error rates and power as a table in Markdown and one figure per detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from experiments.calibrate import LEVEL, Calibration
+
+TABLE = "calibration.md"
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00")  # Okabe and Ito 2008
+DASHES = ("-", "--", "-.", ":")
+
+
+def write(made: Calibration, *, folder: Path, command: str) -> list[Path]:
+    """Write the table and the figures into ``folder``; returns the paths, the table first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = [path for name in detectors(made) for path in _figure(made, name, folder)]
+    table = folder / TABLE
+    table.write_text("\n".join(_page(made, command, figures)) + "\n")
+    return [table, *figures]
+
+
+def detectors(made: Calibration) -> list[str]:
+    """Detectors that were tested on null worlds."""
+    return made.tests["detector"].unique().sort().to_list() if made.tests.height else []
+
+
+def _page(made: Calibration, command: str, figures: Sequence[Path]) -> Iterator[str]:
+    yield "# Calibration\n"
+    yield f"Made by `{command}`. Rates with their 95 % Wilson intervals; the level of every test is {LEVEL:.0%}.\n"
+    if made.claims.height:
+        yield "## False discoveries\n"
+        yield "Share of worlds without any structure in which something was called discovered (*stable* or better).\n"
+        whole = made.claims.filter(pl.col("detector") == "all of them").sort("world")
+        yield from _table(
+            ("null world", "worlds", "discoveries", "rate", "interval", "by"),
+            (
+                (r["world"], f"{r['worlds']:,}", r["discovered"], *_rate(r), _culprits(made, r["world"]))
+                for r in whole.to_dicts()
+            ),
+        )
+        yield "## False alarms per test\n"
+        yield (
+            "Share of tests with p at or below the level. *Uniform* is the Kolmogorov-Smirnov p-value against uniform "
+            "p-values, in worlds where the null holds exactly. A candidate that a first look dismissed counts as a test "
+            "that was not beaten.\n"
+        )
+        rows = made.tests.sort("detector", "claim", "world").to_dicts()
+        yield from _table(
+            ("detector", "claim", "null", "null world", "tests", "rate", "interval", "uniform"),
+            (
+                (
+                    r["detector"],
+                    r["claim"],
+                    r["null"],
+                    r["world"],
+                    f"{r['tests']:,}",
+                    *_rate(r),
+                    "" if r["uniform"] is None else f"{r['uniform']:.2g}",
+                )
+                for r in rows
+            ),
+        )
+    if made.power.height:
+        yield "## Power\n"
+        yield "Share of planted worlds in which a structure of the planted kind was discovered.\n"
+        yield from _table(
+            ("planted", "kind", "strength", "events", "worlds", "found", "interval"),
+            (
+                (r["world"], r["kind"], f"{r['strength']:g}", f"{r['events']:,}", r["worlds"], *_rate(r))
+                for r in made.power.sort("world", "strength", "events").to_dicts()
+            ),
+        )
+    if made.costs.height:
+        yield "## Time\n"
+        yield "Mean seconds of one core for a log with all detectors.\n"
+        rows = made.costs.group_by("world", "events").agg(pl.col("seconds").mean()).sort("world", "events").to_dicts()
+        yield from _table(
+            ("world", "events", "seconds"), ((r["world"], f"{r['events']:,}", f"{r['seconds']:.2f}") for r in rows)
+        )
+    for figure in figures:
+        yield f"![{figure.stem.replace('-', ' ')}]({figure.name})\n"
+
+
+def _culprits(made: Calibration, world: str) -> str:
+    rows = made.claims.filter(
+        (pl.col("world") == world) & (pl.col("discovered") > 0) & (pl.col("detector") != "all of them")
+    )
+    return ", ".join(f"{r['detector']} {r['discovered']}" for r in rows.sort("discovered", descending=True).to_dicts())
+
+
+def _rate(row: dict[str, Any]) -> tuple[str, str]:
+    return f"{row['rate']:.1%}", f"{row['low']:.1%}-{row['high']:.1%}"
+
+
+def _table(head: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(str(cell) for cell in row) + " |"
+    yield ""
+
+
+def _figure(made: Calibration, name: str, folder: Path) -> list[Path]:
+    """False alarms of one detector by claim and world on the left, power on the right, as SVG."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    from scenarios.worlds.world import worlds
+
+    tests = made.tests.filter(pl.col("detector") == name).sort("claim", "world", descending=True)
+    aimed = [w.name for _, w in worlds.items() if w.plants is not None and name in w.detectors]
+    power = made.power.filter(pl.col("world").is_in(aimed)) if made.power.height else made.power
+    figure = Figure(figsize=(11, max(3.2, 0.26 * tests.height + 1.2)), layout="constrained")
+    FigureCanvasSVG(figure)
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    _alarms(left, tests)
+    _powers(right, power)
+    figure.suptitle(name)
+    path = folder / f"calibration-{name.replace('_', '-')}.svg"
+    figure.savefig(path, metadata={"Date": None})
+    return [path]
+
+
+def _alarms(axes: Any, tests: pl.DataFrame) -> None:
+    rows = tests.to_dicts()
+    for k, row in enumerate(rows):
+        axes.plot([100 * row["low"], 100 * row["high"]], [k, k], color=COLOURS[0], linewidth=2)
+        axes.plot(100 * row["rate"], k, "o", color=COLOURS[0], markersize=4)
+    axes.axvline(100 * LEVEL, color=COLOURS[3], linestyle="--", linewidth=1)
+    axes.set_yticks(range(len(rows)), [f"{_short(r['claim'])} / {r['world']}" for r in rows], fontsize=7)
+    axes.set_xlim(0, max(12.0, max((100 * r["high"] for r in rows if r["tests"] >= 100), default=0.0) + 1))
+    axes.set_xlabel("false alarms per test, % (dashed: the level)")
+
+
+def _short(text: str, most: int = 46) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _powers(axes: Any, power: pl.DataFrame) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 102)
+    axes.set_xlabel("strength planted")
+    axes.set_ylabel("worlds in which it was discovered, %")
+    if not power.height:
+        axes.text(0.5, 50, "nothing planted for it", ha="center", color="grey")
+        return
+    for k, ((world,), part) in enumerate(power.group_by("world", maintain_order=True)):
+        for j, ((events,), points) in enumerate(part.group_by("events", maintain_order=True)):
+            line = points.sort("strength")
+            axes.plot(
+                line["strength"], 100 * line["rate"], DASHES[j % len(DASHES)], marker="o", markersize=3,
+                color=COLOURS[k % len(COLOURS)], label=f"{world}, {events:,} events",
+            )  # fmt: skip
+    axes.legend(fontsize=7)

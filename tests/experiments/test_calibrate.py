@@ -1,0 +1,99 @@
+"""Calibration: the study is whole, resumable, and its rates are those of its worlds."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from experiments.calibrate import SEEDS, Study, calibrate, jobs_of, summary, worlds_done
+from experiments.cli import call
+from experiments.errors import UsageProblem
+from experiments.executor import Outcome, stored
+from experiments.report.calibration import write
+from sim.registry import UnknownNameError
+
+SMALL = Study(worlds=10, repeats=0, detectors=("teams",), only=("random mixing", "uneven activity"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibration")
+    return folder, calibrate(SMALL, folder=folder, workers=2)
+
+
+def test_every_null_world_is_counted_once(made):
+    _, calibration = made
+    rows = calibration.claims.filter(detector="all of them").to_dicts()
+    assert {r["world"]: r["worlds"] for r in rows} == {"random mixing": 10, "uneven activity": 10}
+    assert all(r["low"] <= r["rate"] <= r["high"] for r in calibration.tests.to_dicts())
+    assert calibration.failed == ()
+
+
+def test_a_second_call_does_nothing_again(made):
+    folder, calibration = made
+    seen = []
+    again = calibrate(SMALL, folder=folder, workers=1, progress=seen.append)
+    assert seen == []
+    assert again.tests.equals(calibration.tests)
+
+
+def test_a_worker_finds_what_the_same_seeds_give_here(made):
+    folder, _calibration = made
+    (job, *_) = jobs_of(SMALL)
+    there = stored(folder, [job])[job.key].value
+    here = json.loads(json.dumps(worlds_done(**job.arguments)))
+    assert [row["tests"] for row in here] == [row["tests"] for row in there]
+    assert [row["found"] for row in here] == [row["found"] for row in there]
+    assert job.arguments["seeds"][0] == SEEDS
+
+
+def test_rates_are_shares_of_the_tests_beaten_at_the_level():
+    (job, *_) = jobs_of(SMALL)
+    rows = [
+        {"tests": {"teams|c|N1": [p]}, "found": [["teams", "teams"]] if p < 0.02 else [], "seconds": 1.0}
+        for p in np.arange(1, 101) / 100
+    ]
+    tables = summary([Outcome(job, rows)])
+    (test,) = tables.tests.to_dicts()
+    assert (test["tests"], test["beaten"], test["rate"]) == (100, 5, 0.05)
+    (whole,) = tables.claims.filter(detector="all of them").to_dicts()
+    assert (whole["worlds"], whole["discovered"]) == (100, 1)
+    assert test["low"] == pytest.approx(0.0215, abs=1e-3)  # Wilson, 5 of 100
+    assert test["high"] == pytest.approx(0.1118, abs=1e-3)
+
+
+def test_the_page_holds_every_row_and_a_figure_for_each_detector(made):
+    folder, calibration = made
+    paths = write(calibration, folder=folder, command="swarmscope calibrate --worlds 20")
+    page = paths[0].read_text()
+    assert "`swarmscope calibrate --worlds 20`" in page
+    assert len(re.findall(r"^\| teams \|", page, re.M)) == calibration.tests.height
+    assert [p.name for p in paths[1:]] == ["calibration-teams.svg"]
+    assert paths[1].read_text().lstrip().startswith("<?xml")
+    assert all(f"]({p.name})" in page for p in paths[1:])
+
+
+@pytest.mark.parametrize(
+    ("study", "error", "words"),
+    [
+        (Study(worlds=0, repeats=0), UsageProblem, "some null worlds"),
+        (Study(worlds=-1), UsageProblem, "got -1"),
+        (Study(worlds=10**9), UsageProblem, "at most"),
+        (Study(alpha=0.0), UsageProblem, "a level in"),
+        (Study(detectors=("team",)), UnknownNameError, "Did you mean 'teams'"),
+        (Study(only=("random mixin",)), UnknownNameError, "Did you mean 'random mixing'"),
+    ],
+)
+def test_a_study_that_cannot_be_done_is_refused_before_anything_runs(tmp_path, study, error, words):
+    with pytest.raises(error, match=words):
+        calibrate(study, folder=tmp_path / "never", workers=1)
+    assert not (tmp_path / "never").exists()
+
+
+def test_the_command_writes_the_page_and_speaks_to_machines(tmp_path, capsys):
+    arguments = ["calibrate", "--worlds", "2", "--repeats", "0", "--only", "random mixing", "--detectors", "teams"]
+    assert call([*arguments, "--workers", "1", "--out", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["claims"][0]["worlds"] == 2
+    assert (tmp_path / "calibration.md").exists()
