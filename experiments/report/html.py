@@ -57,10 +57,11 @@ def _time_words(analysis: Analysis) -> str:
 def _head(analysis: Analysis, manifest: Mapping[str, Any], title: str, subtitle: str) -> str:
     facts = analysis.report.log
     status = str(manifest.get("status", "complete"))
+    error = manifest.get("error", "")
     warning = (
         ""
         if status == "complete"
-        else f'<p class="warning">This run is {esc(status)}: {esc(manifest.get("error", ""))}</p>'
+        else f'<p class="warning">This run is {esc(status)}{esc(f": {error}" if error else ".")}</p>'
     )
     broken = [i.name for i in analysis.identities if i.holds is False]
     if broken:
