@@ -153,6 +153,7 @@ class Engine:
             events=empty_events(),
             agents=pl.DataFrame(columns),
             contacts=contacts,
+            states=self.built.states,
             kept=self.plan.mode,
             predefined=self.built.predefined,
             meta={"log": self.plan.words(), "cost": self.cost, **self._in_flight()},

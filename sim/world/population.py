@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numba import njit
 
 from sim.spec import Value
@@ -72,6 +73,7 @@ class Built:
         labels: Label of every row, or None.
         capacity: What to say when a declared capacity overflowed.
         predefined: What stood before the first event, as sentences for the predefinition audit.
+        states: The log's table of states, where the scenario knows it beforehand.
     """
 
     world: Any
@@ -88,6 +90,7 @@ class Built:
     labels: list[str] | None = None
     capacity: str = "a declared capacity is too small"
     predefined: tuple[str, ...] = ()
+    states: pl.DataFrame | None = None
 
 
 def new_agents(setup: Setup, *, agents: int, extra: list[Any]) -> Any:

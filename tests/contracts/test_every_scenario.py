@@ -18,7 +18,7 @@ ODD = ("Purpose and patterns", "Entities, state variables and scales", "Process 
        "Design concepts", "Initialisation", "Input data", "Submodels")  # fmt: skip
 PRESETS = [(name, preset) for name, scenario in scenarios.items() for preset in scenario.presets]
 RULES = sorted({rule for _, scenario in scenarios.items() for rule in scenario.rules})
-SHORT = {"factory": 40.0, "naming": 8.0, "trust_network": 30.0, "placebo": 30.0}
+SHORT = {"factory": 40.0, "naming": 8.0, "trust_network": 30.0, "placebo": 30.0, "controls": 1000.0}
 
 
 def run(name, preset, *, seed=1, steps=50_000, buffer_rows=1 << 16, rows=None, compiled=True, until=None):
