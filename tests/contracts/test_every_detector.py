@@ -49,6 +49,39 @@ STRANGE = {
     "some times missing": lambda: factory(time=pl.when(pl.col("seq") % 3 == 0).then(None).otherwise(pl.col("time"))),
     "infinite times": lambda: factory(time=pl.when(pl.col("seq") > 900).then(float("inf")).otherwise(pl.col("time"))),
     "unknown kinds": lambda: factory(kind="k" + (pl.col("seq") % 500).cast(pl.String)),
+    "a kind for every event": lambda: table(
+        time=np.arange(1e5),
+        kind=[f"k{k}" for k in range(100_000)],
+        source=np.arange(100_000) % 7,
+        target=np.arange(100_000) * 3 % 11,
+    ),
+    "values not a number": lambda: factory(value=pl.lit(float("nan")), cost=pl.lit(float("nan"))),
+    "values without end": lambda: factory(value=pl.lit(float("inf")), kind=pl.lit("decide")),
+    "decisions of text": lambda: factory(value=pl.lit("yes"), kind=pl.lit("decide")),
+    "parents that are not there": lambda: factory(parent=pl.lit(10**9)),
+    "states not a number": lambda: Log(
+        factory().events,
+        states=pl.DataFrame(
+            {
+                "time": [float("nan"), 1.0, 2.0],
+                "agent": [0, 1, 99],
+                "variable": ["x"] * 3,
+                "value": [1.0, float("nan"), 2.0],
+            }
+        ),
+    ),
+    "states that never change": lambda: Log(
+        factory().events,
+        states=pl.DataFrame(
+            {
+                "time": np.repeat(np.arange(200.0), 8),
+                "agent": np.tile(np.arange(8), 200),
+                "variable": ["x"] * 1600,
+                "value": [1.0] * 1600,
+            }
+        ),
+    ),
+    "duplicated rows": lambda: Log(pl.concat([factory().events] * 3).sort("time")),
     "no kinds": lambda: factory(kind=pl.lit(None, dtype=pl.String)),
     "null targets": lambda: factory(target=pl.lit(None, dtype=pl.Int64)),
     "untyped null targets": lambda: factory(target=pl.lit(None)),
