@@ -13,14 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sim.detectors.rewiring import exchanged
 from sim.detectors.window import Floats, Ints
 
 CHUNK = 16  # neighbouring handoffs of one sender among which NT permutes task types
 SWAPS_PER_LINK = 12  # proposals of N1 for each link; the chain has forgotten its start well before
-MOST_REWIRED = 4000  # agents; N1 keeps a square table of that size (64 MB)
 
 
 @dataclass(frozen=True)
@@ -120,71 +119,18 @@ def shuffle_receivers(sample: Contacts, rng: np.random.Generator) -> Contacts:
     return replace(sample, target=rng.permutation(sample.target))
 
 
-def _swap(ends: Ints, colour: Ints, place: Ints, draws: Ints) -> None:
-    """Swap targets of links in place; ``place[a, b]`` is 1 + the link from a to b, ``draws`` (proposals, 3) random.
-
-    A proposal takes links a-b and c-d of one colour and looks at a-d and c-b, which must both be absent or both have
-    one other colour; the two colours then change places. Every agent keeps its number of links of every colour. A move
-    is its own inverse and proposed as often, so all arrangements with these numbers are equally likely.
-    """
-    for k in range(len(draws)):
-        e, f = draws[k, 0], draws[k, 1]
-        a, b, c, d = ends[e, 0], ends[e, 1], ends[f, 0], ends[f, 1]
-        if draws[k, 2] == 1:  # undirected links have no first end
-            c, d = d, c
-        if a in (c, d) or b in (c, d) or colour[e] != colour[f]:
-            continue
-        g, h = place[a, d] - 1, place[c, b] - 1
-        if (g < 0) != (h < 0) or (g >= 0 and (colour[g] != colour[h] or colour[g] == colour[e])):
-            continue
-        _put(ends, place, e, a, d, draws[k, 2] >= 0)
-        _put(ends, place, f, c, b, draws[k, 2] >= 0)
-        if g >= 0:
-            _put(ends, place, g, a, b, draws[k, 2] >= 0)
-            _put(ends, place, h, c, d, draws[k, 2] >= 0)
-        else:
-            place[a, b] = place[c, d] = 0
-            if draws[k, 2] >= 0:
-                place[b, a] = place[d, c] = 0
-
-
-def _put_link(ends: Ints, place: Ints, link: int, source: int, target: int, both: bool) -> None:  # noqa: PLR0917
-    """Let ``link`` run from source to target; ``both`` enters it in both directions of the table."""
-    ends[link, 0], ends[link, 1] = source, target
-    place[source, target] = link + 1
-    if both:
-        place[target, source] = link + 1
-
-
-_put = njit(cache=True)(_put_link)
-_swap_fast = njit(cache=True)(_swap)
-
-
 def rewire(sample: Links, rng: np.random.Generator) -> Links:
     """N1: exchange partners between links of like weight; each agent keeps its number of links of every weight class.
 
     Weight classes double (1, 2-3, 4-7, ... contacts), so strengths are kept up to the width of a class. Works on dense
     graphs too, where there is no free place to move a link to and only the weights can change places.
-
-    Raises:
-        ValueError: With more than MOST_REWIRED agents.
     """
-    if sample.n > MOST_REWIRED:
-        raise ValueError(f"rewire: expected at most {MOST_REWIRED} agents, got {sample.n}; restrict the sample first.")
     links = len(sample.source)
     if links < 2:
         return sample
-    ends = np.column_stack([sample.source, sample.target]).astype(np.int64)
     colour = np.frexp(sample.count.astype(np.float64))[1].astype(np.int64)
-    place = np.zeros((sample.n, sample.n), dtype=np.int64)
-    place[ends[:, 0], ends[:, 1]] = np.arange(1, links + 1)
-    draws = np.empty((SWAPS_PER_LINK * links, 3), dtype=np.int64)
-    draws[:, :2] = rng.integers(0, links, (len(draws), 2))
-    draws[:, 2] = -1
-    if not sample.directed:
-        place[ends[:, 1], ends[:, 0]] = np.arange(1, links + 1)
-        draws[:, 2] = rng.integers(0, 2, len(draws))
-    _swap_fast(ends, colour, place, draws)
+    ends = np.column_stack([sample.source, sample.target])
+    ends = exchanged(ends, colour, directed=sample.directed, proposals=SWAPS_PER_LINK * links, rng=rng)
     return replace(sample, source=ends[:, 0].copy(), target=ends[:, 1].copy())
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
 from sim.detectors.groups import LEAST_TEAM, alike, best_modularity, partition, plateau
-from sim.detectors.nulls import MOST_REWIRED, Links, rewire
+from sim.detectors.nulls import Links, rewire
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
 
 SCREEN = 5  # surrogates of the cheap look that decides whether an ensemble and a test are worth their time
@@ -29,7 +29,7 @@ def _refuses(window: Window) -> str:
         return "no targets: who met whom is unknown"
     if used < PER_AGENT * window.n:
         return f"fewer than {PER_AGENT} contacts per agent"
-    return f"more than {MOST_REWIRED} agents, which the null N1 does not take yet" if window.n > MOST_REWIRED else ""
+    return ""
 
 
 def links_of(window: Window) -> Links:
