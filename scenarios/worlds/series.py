@@ -74,25 +74,26 @@ def naming(
 
 
 def minority(rng: np.random.Generator, agents: int, events: int, strength: float) -> Log:
-    """A committed minority overturns a shared word: a quarter of the agents at strength 1, fewer below."""
-    return naming(rng, agents, events, 1.0, words=2, committed=0.25 * strength)
+    """A committed minority overturns a shared word: 15 % of the agents at strength 1, fewer below."""
+    return naming(rng, agents, events, 1.0, words=2, committed=0.15 * strength)
 
 
-def _switching(rng: np.random.Generator, speaker: Ints, agents: int, options: int, rate: float) -> Ints:
+def _switching(rng: np.random.Generator, speaker: Ints, agents: int, rate: float) -> Ints:
     """Each agent alone: keeps its option and now and then draws a new one; what each event's speaker says."""
-    said, held = np.empty(len(speaker), dtype=np.int64), rng.integers(0, options, agents).tolist()
-    switch, drawn = rng.random(len(speaker)) < rate, rng.integers(0, options, len(speaker))
+    draw = np.where(rng.random(len(speaker) + agents) < 0.85, 0, rng.integers(1, 4, len(speaker) + agents))
+    said, held, drawn = np.empty(len(speaker), dtype=np.int64), draw[:agents].tolist(), draw[agents:].tolist()
+    switch = rng.random(len(speaker)) < rate
     for k, a in enumerate(speaker.tolist()):
         if switch[k]:
-            held[a] = int(drawn[k])
+            held[a] = drawn[k]
         said[k] = held[a]
     return said
 
 
 def drift(rng: np.random.Generator, agents: int, events: int, _strength: float) -> Log:
-    """Agents switch options at the rate of a naming game, each for itself, whatever they hear."""
+    """Agents keep options for long and switch, mostly to the same one, each for itself, whatever they hear."""
     speaker, hearer = _meetings(rng, agents, events)
-    return _plays(speaker, hearer, _switching(rng, speaker, agents, 3, 0.15))
+    return _plays(speaker, hearer, _switching(rng, speaker, agents, 0.15))
 
 
 def prior(rng: np.random.Generator, agents: int, events: int, _strength: float) -> Log:
@@ -114,7 +115,7 @@ def tastes(rng: np.random.Generator, agents: int, events: int, _strength: float)
     speaker, hearer = _meetings(rng, agents, events)
     stray = (speaker % 2 != hearer % 2) & (rng.random(events) < 0.8)
     hearer = np.where(stray, (speaker + 2) % agents, hearer)
-    said = np.where(rng.random(events) < 0.7, speaker % 2, rng.integers(0, 3, events))
+    said = np.where(rng.random(events) < np.where(speaker % 2 == 0, 0.98, 0.7), 0, rng.integers(1, 4, events))
     return _plays(speaker, hearer, said)
 
 
@@ -270,14 +271,18 @@ def wandering(rng: np.random.Generator, agents: int, events: int, _strength: flo
 Maker = Callable[[np.random.Generator, int, int, float], Log]
 
 
-def _register(name: str, summary: str, plants: str | None, make: Maker, tempts: str = "", agents: int = 24) -> None:
+def _register(
+    name: str, summary: str, plants: str | None, make: Maker, tempts: str = "", agents: int = 24, events: int = 2000
+) -> None:
     tries = (plants or tempts).replace("convention", "conventions")
-    world = World(name, summary, plants, make, agents=agents, detectors=(tries,), tempts=tempts)
+    world = World(name, summary, plants, make, agents, events, (tries,), tempts)
     worlds.add(name)(world)
 
 
-_register("naming pairs", "Pairs agree on one of four words, game by game.", "convention", naming)
-_register("committed minority", "A quarter never change and overturn a word.", "convention", minority, agents=48)
+_register("naming pairs", "Pairs agree on one of four words, game by game.", "convention", naming, agents=60)
+_register(
+    "committed minority", "Some never change and overturn a word.", "convention", minority, agents=60, events=4000
+)
 _register("separate drift", "Each switches options alone.", None, drift, "convention")
 _register("shared prior", "All prefer one option from the start.", None, prior, "convention")
 _register("lone learners", "All learn the same, each alone.", None, learners, "convention")
