@@ -11,6 +11,7 @@ import numpy as np
 from sim.detectors.core import Portrait
 from sim.detectors.measures import flow_hierarchy, order, trophic_levels
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
+from sim.record.events import KINDS
 
 LEAST_SENT = 3  # handoffs from which an agent's main receiver is taken seriously
 FINISHES = 0.5  # share of an agent's items that it finishes, from which it is a finisher
@@ -38,6 +39,30 @@ def forward(window: Window) -> Bools:
     """Rows that pass an item on to another agent and do not merely answer (returns and rework cancel direction)."""
     passes = window.of_class("transfers") & ~window.of_class("replies")
     return np.asarray(passes & (window.target >= 0) & (window.source != window.target))
+
+
+def declared(window: Window) -> bool:
+    """False when no event of a declared kind starts a contact, so that every contact of an unknown kind has to count."""
+    return bool(_starts(window).any())
+
+
+def initiated(window: Window) -> Bools:
+    """Rows by which an agent starts something with another without passing an item on.
+
+    In a log none of whose kinds is declared to start anything, all contacts of undeclared kinds: replies among them
+    cannot be told apart then.
+    """
+    starts = _starts(window)
+    if starts.any():
+        return starts
+    strange = np.array([kind not in KINDS for kind in window.kinds], dtype=bool)
+    contact = (window.target >= 0) & (window.source != window.target)
+    return np.asarray(contact & strange[window.kind]) if window.rows else contact
+
+
+def _starts(window: Window) -> Bools:
+    starts = window.of_class("initiates") & ~window.of_class("transfers") & ~window.of_class("replies")
+    return np.asarray(starts & (window.target >= 0) & (window.source != window.target))
 
 
 def of(window: Window, key: int) -> Stream:
@@ -198,14 +223,20 @@ def forced(window: Window, key: int) -> str:
     degree = np.bincount(window.channels[:, 0], minlength=window.n)[givers]
     if degree.mean() <= HARDLY_A_CHOICE:
         return f"the initial contacts leave the givers no choice ({degree.mean():.1f} contacts each)"
+    found = trophic_levels(window.n, stream.giver, stream.taker, stream.count)
+    return drawn_alike(window, found, np.unique(np.concatenate([stream.giver, stream.taker])))
+
+
+def drawn_alike(window: Window, levels: Floats, members: Ints) -> str:
+    """A sentence when the initial channels have an order of their own and it is that of ``levels``, shape (n,)."""
+    if window.channels is None:
+        return ""
     from_, to = window.channels[:, 0], window.channels[:, 1]
     ones = np.ones(len(from_))
     if order(window.n, from_, to, ones) < 0.5:
         return ""
     drawn = trophic_levels(window.n, from_, to, ones)
-    found = trophic_levels(window.n, stream.giver, stream.taker, stream.count)
-    seen = np.unique(np.concatenate([stream.giver, stream.taker]))
-    if len(seen) < 3 or drawn[seen].std() == 0 or found[seen].std() == 0:
+    if len(members) < 3 or drawn[members].std() == 0 or levels[members].std() == 0:
         return ""
-    alike = float(np.corrcoef(drawn[seen], found[seen])[0, 1])
+    alike = float(np.corrcoef(drawn[members], levels[members])[0, 1])
     return f"the initial channels already run in this order (correlation of levels {alike:.2f})" if alike >= 0.8 else ""
