@@ -236,6 +236,18 @@ def started(rng: np.random.Generator, agents: int, events: int, _strength: float
     return _readings(np.asarray(np.angle(np.exp(1j * frequency * time))), "phase", step=4 * STEP)
 
 
+def entrained(rng: np.random.Generator, agents: int, events: int, _strength: float) -> Log:
+    """Isolated oscillators that follow one turning signal on record, with phase noise of their own."""
+    ticks = _ticks(agents, events)
+    signal = np.cumsum(np.full(ticks, 0.8) + 0.2 * rng.standard_normal(ticks)) + rng.uniform(0.0, 6.0)
+    lag = 0.5 * rng.standard_normal((agents, 1))
+    noise = np.zeros((agents, ticks))
+    for t in range(1, ticks):
+        noise[:, t] = 0.8 * noise[:, t - 1] + 0.3 * rng.standard_normal(agents)
+    phases = np.asarray(np.angle(np.exp(1j * (signal + lag + noise))))
+    return _readings(phases, "phase", step=1.0, signal=np.asarray(np.sin(signal)))
+
+
 def _ringing(rng: np.random.Generator, shape: tuple[int, int], *, period: float, keeps: float) -> Floats:
     """AR(2) noise that rings at ``period`` ticks and forgets at rate ``keeps``."""
     a, b = 2.0 * keeps * np.cos(2.0 * np.pi / period), -(keeps**2)
@@ -294,4 +306,5 @@ _register("like clocks", "Clocks of one frequency, started at random.", None, cl
 _register("clocks from noon", "Clocks of one frequency, started together.", None, started, "synchrony")
 _register("ringing", "Independent noisy oscillations of one period.", None, ringing, "synchrony")
 _register("driven ringing", "All ring with one recorded signal.", None, driven, "synchrony")
+_register("entrained", "All follow one recorded signal.", None, entrained, "synchrony")
 _register("wandering", "Independent series with long memories.", None, wandering, "synchrony")

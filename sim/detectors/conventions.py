@@ -21,6 +21,7 @@ from sim.detectors.options import (
     Heard,
     Options,
     agreement,
+    busiest,
     decisions,
     following,
     heard_in,
@@ -29,7 +30,7 @@ from sim.detectors.options import (
     ticks_of,
 )
 from sim.detectors.surrogates import q_values
-from sim.detectors.window import Bools, Floats, Ints, Window
+from sim.detectors.window import NONE, Bools, Floats, Ints, Window
 
 TOGETHER = "agents come to agree together in time"
 THROUGH = "agents next take the option they last heard"
@@ -121,7 +122,7 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
         "share": share,
         "options": options.count,
         "committed": committed,
-        "met": bool((options.heard >= 0).any()),
+        "explained": bool((options.heard >= 0).any() or options.level.any()),
         "p committed": float(min(1.0, p.min(initial=1.0) * len(people))),
     }
     parts = (frozenset(members.tolist()),)
@@ -161,25 +162,26 @@ def _concludes(_candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tupl
 
 
 def _obvious(candidate: Candidate) -> tuple[str, tuple[str, ...]] | None:
-    """Agreement of agents whose meetings are not on record: plain to see, and its cause is not."""
-    return None if candidate.detail["met"] or candidate.dismissed else ("convention", (TOGETHER,))
+    """Agreement where neither meetings nor a shared input are on record: plain to see, and its cause is not."""
+    return None if candidate.detail["explained"] or candidate.dismissed else ("convention", (TOGETHER,))
 
 
 def _frames(parts: Sequence[Window], _candidate: Candidate, whole: Window) -> tuple[NDArray[Any], Ints, bool]:
     """Each agent's shares of the commonest options in each window, less an equal share; N4 exchanges its options."""
     options = options_of(whole)
     width = max(2, min(TOP, options.count))
-    rows = np.flatnonzero(decisions(whole))
-    code = dict(zip(whole.seq[rows].tolist(), options.option.tolist(), strict=True))
-    frames = []
-    for part in parts:
-        mine = decisions(part)
-        took = np.array([code.get(s, width) for s in part.seq[mine].tolist()], dtype=np.int64)
-        agent, kept = part.source[mine], took < width
-        count = np.bincount(agent[kept] * width + took[kept], minlength=whole.n * width).reshape(whole.n, width)
-        share = count / np.maximum(np.bincount(agent, minlength=whole.n), 1)[:, None]
-        frames.append((share - share.mean(axis=1, keepdims=True)).ravel())
-    return np.stack(frames), np.repeat(np.arange(whole.n), width), False
+    people = busiest(options)
+    place = np.full(whole.n, NONE)
+    place[people] = np.arange(len(people))
+    # Parts are stretches of consecutive rows.
+    ends = np.cumsum([part.rows for part in parts[:-1]])
+    part = np.searchsorted(ends, np.flatnonzero(decisions(whole)), side="right")
+    kept = (options.option < width) & (place[options.agent] >= 0)
+    cell = (part * len(people) + place[options.agent]) * width + options.option
+    count = np.bincount(cell[kept], minlength=len(parts) * len(people) * width).reshape(len(parts), len(people), width)
+    share = count / np.maximum(count.sum(axis=2, keepdims=True), 1)
+    frames = (share - share.mean(axis=2, keepdims=True)).reshape(len(parts), -1)
+    return frames, np.repeat(np.arange(len(people)), width), False
 
 
 def _retained(candidate: Candidate, damaged: Window) -> float:

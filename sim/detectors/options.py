@@ -17,6 +17,7 @@ from sim.detectors.window import NONE, Bools, Floats, Ints, Window
 NEAR = 16  # neighbouring answers heard among which NM exchanges options
 MOST_HEARD = 8000  # answers heard that NM works on; beyond, whole stretches spread over the run
 MOST_TICKS, LEAST_TICKS = 100, 8
+MOST_AGENTS = 300  # agents followed one by one, the busiest first
 TOP = 8  # options whose agreement is counted, the commonest first
 PER_OPTION = 4  # decisions per distinct value below which values are amounts, not options
 LEVELS = 4  # of a shared signal with more values than that
@@ -224,13 +225,20 @@ def ticks_of(options: Options) -> Ints:
     return np.arange(rows) * ticks // max(rows, 1)
 
 
+def busiest(options: Options) -> Ints:
+    """The MOST_AGENTS agents with most decisions, shape (agents,), rising."""
+    count = np.bincount(options.agent, minlength=options.n)
+    kept = np.argsort(-count, kind="stable")[:MOST_AGENTS]
+    return np.sort(kept[count[kept] > 0])
+
+
 def options_in_time(options: Options) -> Series:
     """Each agent's last option in every tick, NaN where it took none; ``shared`` holds the level of the signals."""
     tick = ticks_of(options)
-    people, row = np.unique(options.agent, return_inverse=True)
     ticks = int(tick.max(initial=-1)) + 1
-    values = np.full((len(people), ticks), np.nan)
-    values[row, tick] = options.option
+    values = np.full((options.n, ticks), np.nan)
+    values[options.agent, tick] = options.option
+    values = values[busiest(options)]
     level = np.zeros((1, ticks))
     level[0, tick] = options.level
     return Series(values, level)
