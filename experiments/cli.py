@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands import calibrate, detect, diff, export, import_, run, scenarios
+from experiments.commands import calibrate, detect, diff, export, import_, run, scenarios, ui
 from experiments.errors import exit_code, sentence
 
 INTERRUPTED = 130
@@ -41,6 +41,7 @@ COMMANDS: dict[str, ModuleType] = {
     "export": export,
     "import": import_,
     "calibrate": calibrate,
+    "ui": ui,
 }
 for _name, _module in COMMANDS.items():
     app.command(_name, help=_module.HELP)(_module.command)

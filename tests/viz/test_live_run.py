@@ -86,7 +86,7 @@ def test_what_cannot_be_steered_is_refused_in_a_sentence_and_the_run_goes_on(liv
         run.steer(action="set", name="kepe", value=0.5)
     with pytest.raises(ParameterError, match="keep"):
         run.steer(action="set", name="keep", value=7)
-    with pytest.raises(ParameterError, match="acts at reset only; these act now: .*keep"):
+    with pytest.raises(ParameterError, match=r"acts at reset only; these act now: .*keep"):
         run.steer(action="set", name="agents", value=30)
     run.step(1.0)
     until(lambda: run.moment.now >= 1)

@@ -1,0 +1,1 @@
+"""Widgets: what the browser draws by itself, fed with arrays."""

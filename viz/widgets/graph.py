@@ -1,0 +1,46 @@
+"""The graph widget: up to a few thousand agents as marks with arrows between them, drawn on a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+HERE = Path(__file__).parent
+
+
+def packed(values: Sequence[float] | NDArray[Any]) -> bytes:
+    """Numbers as 32-bit floats in the byte order that browsers read."""
+    return np.asarray(values, dtype="<f4").tobytes()
+
+
+class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    """Agents and links. What stays (places, names, links) goes over once; what moves goes over as bytes.
+
+    Traits to the browser: ``places`` (x, y in 0..1 per agent, packed), ``names``, ``links`` (giver, receiver per link,
+    packed), ``traffic`` (one number per link, packed: width), ``loads`` (one per agent, packed: size), ``colours`` and
+    ``shapes`` (index per agent into PALETTE and SHAPES), ``lit`` (agents that stand out), ``words`` (tooltip per agent),
+    ``caption`` (what a screen reader says). From the browser: ``selected`` and ``hovered``, an agent or -1.
+    """
+
+    _esm = HERE / "graph.js"
+    _css = HERE / "graph.css"
+
+    places = traitlets.Bytes(b"").tag(sync=True)
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    links = traitlets.Bytes(b"").tag(sync=True)
+    traffic = traitlets.Bytes(b"").tag(sync=True)
+    loads = traitlets.Bytes(b"").tag(sync=True)
+    colours = traitlets.Bytes(b"").tag(sync=True)
+    lit = traitlets.List(traitlets.Int()).tag(sync=True)
+    words = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    caption = traitlets.Unicode("").tag(sync=True)
+    height = traitlets.Int(420).tag(sync=True)
+    selected = traitlets.Int(-1).tag(sync=True)
+    hovered = traitlets.Int(-1).tag(sync=True)
+    drawn = traitlets.Int(0).tag(sync=True)
