@@ -22,6 +22,7 @@ LEAST = 6  # agents of a moving team
 EPOCHS = 12
 TURNOVER = 0.03  # share of agents that change places with somebody of another team between epochs
 AGAIN = 6  # draws for a partner that is not the agent itself; rows that still have none are left out
+IDLE = 0.2  # activity of agents without a team
 HABIT = 3.0  # contacts after which an agent with memory repeats itself three times in four, with three known partners
 
 
@@ -157,7 +158,7 @@ def moving_teams(
 ) -> Log:
     """Teams that are born, die, split and merge between epochs, and slowly exchange members.
 
-    Agents without a team meet anybody, half as often. One change is drawn between two epochs, of a kind among ``kinds``
+    Agents without a team meet anybody, a fifth as often. One change is drawn between two epochs, of a kind among ``kinds``
     (first letters) that is possible then.
     """
     teams = _first_teams(rng, agents)
@@ -178,9 +179,9 @@ def moving_teams(
 
 
 def _contacts(rng: np.random.Generator, group: Ints, events: int, mixing: float) -> tuple[Ints, Ints]:
-    """Contacts of one epoch; agents without a team meet anybody, half as often."""
+    """Contacts of one epoch; agents without a team meet anybody, a fifth as often."""
     alone = group < 0
-    activity = np.where(alone, 0.5, 1.0)
+    activity = np.where(alone, IDLE, 1.0)
     source = rng.choice(len(group), events, p=activity / activity.sum())
     codes = np.unique(group, return_inverse=True)[1]
     inside = (rng.random(events) >= mixing) & ~alone[source]

@@ -71,57 +71,85 @@ def _svd(table: csr_array, share: tuple[Floats, Floats] | None, dims: int) -> tu
     return u[:, order], s[order], v[order].T
 
 
-def _nearest_fast(points: Floats, centres: Floats, labels: Ints) -> float:
+def _squared(points: Floats, centres: Floats, i: int, c: int) -> float:
+    total = 0.0
+    for d in range(points.shape[1]):
+        total += (points[i, d] - centres[c, d]) ** 2
+    return total
+
+
+_far = njit(cache=True)(_squared)
+
+
+def _seeded(points: Floats, draws: Floats) -> Floats:
+    """k-means++: each further centre is a point drawn in proportion to its squared distance from those before."""
+    n, k = len(points), len(draws)
+    centres = np.empty((k, points.shape[1]))
+    centres[0] = points[min(int(draws[0] * n), n - 1)]
+    near = np.full(n, np.inf)
+    for c in range(1, k):
+        for i in range(n):
+            near[i] = min(near[i], _far(points, centres, i, c - 1))
+        left, i = draws[c] * near.sum(), 0
+        while i < n - 1 and left >= near[i]:
+            left -= near[i]
+            i += 1
+        centres[c] = points[i]
+    return centres
+
+
+def _nearest(points: Floats, centres: Floats, labels: Ints) -> float:
     """Label each point with its nearest centre; the sum of squared distances."""
     total = 0.0
     for i in range(len(points)):
         best = np.inf
         for c in range(len(centres)):
-            far = 0.0
-            for d in range(points.shape[1]):
-                far += (points[i, d] - centres[c, d]) ** 2
+            far = _far(points, centres, i, c)
             if far < best:
                 best, labels[i] = far, c
         total += best
     return total
 
 
-_nearest = njit(cache=True)(_nearest_fast)
+seeded, nearest = njit(cache=True)(_seeded), njit(cache=True)(_nearest)
+
+
+def _lloyd(points: Floats, draws: Floats, rounds: int) -> tuple[float, Ints]:
+    """Lloyd's moves until the cost no longer falls: the cost and the labels. A cluster without points stays in place."""
+    centres, labels = seeded(points, draws), np.zeros(len(points), dtype=np.int64)
+    cost = np.inf
+    for _ in range(rounds):
+        now = nearest(points, centres, labels)
+        if now >= cost * (1.0 - 1e-9):
+            break
+        cost = now
+        size, sums = np.zeros(len(centres)), np.zeros(centres.shape)
+        for i in range(len(points)):
+            size[labels[i]] += 1.0
+            sums[labels[i]] += points[i]
+        for c in range(len(centres)):
+            if size[c] > 0:
+                centres[c] = sums[c] / size[c]
+    return cost, labels
+
+
+_lloyd_fast = njit(cache=True)(_lloyd)
 
 
 def k_means(points: Floats, k: int, rng: np.random.Generator) -> Ints:
     """Labels of the best of STARTS runs of Lloyd's k-means from k-means++ centres (Arthur & Vassilvitskii 2007).
 
     Args:
-        points: Shape (n, dims), n >= k.
-        k: Number of clusters; some may end up empty when points coincide.
+        points: Shape (n, dims), n >= 1.
+        k: Number of clusters, at least 1; some may end up empty when points coincide.
         rng: Draws the first centres.
     """
     best, found = np.inf, np.zeros(len(points), dtype=np.int64)
-    for _ in range(STARTS):
-        centres, labels = _first_centres(points, k, rng), np.zeros(len(points), dtype=np.int64)
-        cost = np.inf
-        for _ in range(ROUNDS):
-            now = float(_nearest(points, centres, labels))
-            if now >= cost * (1.0 - 1e-9):
-                break
-            cost = now
-            size = np.bincount(labels, minlength=k)
-            sums = np.stack([np.bincount(labels, column, k) for column in points.T], axis=1)
-            centres = np.where(size[:, None] > 0, sums / np.maximum(size, 1)[:, None], centres)
+    for draws in rng.random((STARTS, k)):
+        cost, labels = _lloyd_fast(points, draws, ROUNDS)
         if cost < best:
             best, found = cost, labels
     return found
-
-
-def _first_centres(points: Floats, k: int, rng: np.random.Generator) -> Floats:
-    """k-means++: each further centre is drawn in proportion to its squared distance from those before."""
-    centres = [points[rng.integers(len(points))]]
-    far = np.full(len(points), np.inf)
-    for draw in rng.random(k - 1):
-        far = np.minimum(far, ((points - centres[-1]) ** 2).sum(axis=1))
-        centres.append(points[min(int(np.searchsorted(np.cumsum(far), draw * far.sum())), len(points) - 1)])
-    return np.stack(centres)
 
 
 def leading_share(links: Links) -> float:

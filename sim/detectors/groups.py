@@ -109,7 +109,7 @@ def partition(links: Links, *, resolution: float = 1.0, seed: int = 0) -> Ints:
     labels = np.unique(labels, return_inverse=True)[1]
     met = np.zeros(links.n, dtype=bool)
     met[links.source] = met[links.target] = True
-    return _numbered(np.where(met, labels, NONE))
+    return numbered(np.where(met, labels, NONE))
 
 
 def _folded(group: Ints, a: Ints, b: Ints, weight: Floats, inside: Floats) -> tuple[Ints, Ints, Floats, Floats]:
@@ -123,7 +123,7 @@ def _folded(group: Ints, a: Ints, b: Ints, weight: Floats, inside: Floats) -> tu
     return first, second, np.bincount(place, weight[~within], len(key)).astype(np.float64), inner.astype(np.float64)
 
 
-def _numbered(labels: Ints) -> Ints:
+def numbered(labels: Ints) -> Ints:
     """Labels renumbered from 0 without gaps; NONE stays."""
     known = labels >= 0
     found = np.full(len(labels), NONE, dtype=np.int64)

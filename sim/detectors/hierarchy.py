@@ -37,6 +37,7 @@ PRACTICAL_ORDER = 0.1  # below this coherence nobody would call contacts ordered
 SPARSE = 2.0  # links over those of a tree, up to which a graph can be read as one
 MOST_OF = 0.5  # share of all contacts, and of all agents, that a chain of command has to hold
 HEAD_REACHES = 0.8  # share of the chain that its head reaches
+ONE_SUPERIOR = 0.5  # share of the chain with exactly one superior
 CRISP = 0.9  # share of contacts on an exact tree from which the tree is plain to see
 DIGITS = 6  # a tree has coherence 1 up to rounding, whichever way its links point
 IMBALANCED = "contacts are directed, as uneven activity alone would have it"
@@ -143,7 +144,10 @@ def _tree(links: Links) -> dict[str, Any]:
     found = command.reach(some.n, some.source, some.target)
     who = _touched(some)
     reached = (found.below if down else found.above)[who]
-    like = bool(reached.max() >= HEAD_REACHES * (len(who) - 1) and depth.max() >= 2)
+    bosses = np.bincount(some.target if down else some.source, minlength=some.n)[who]
+    like = bool(
+        reached.max() >= HEAD_REACHES * (len(who) - 1) and depth.max() >= 2 and (bosses == 1).mean() >= ONE_SUPERIOR
+    )
     exact = len(some.source) == len(who) - 1 == (superior >= 0).sum()
     return {
         "tree": like,
