@@ -44,7 +44,7 @@ LINE = [
 ]  # fmt: skip
 
 # The worlds that listings show as presets; all of them can be had with the parameter ``world``.
-SHOWN = ("random mixing", "uneven activity")
+SHOWN = ("random mixing", "teams", "uneven activity")
 
 PARAMETERS = (
     Param("agents", 0, "How many agents there are; 0 takes the world's own number.", low=0, high=4000),

@@ -91,7 +91,7 @@ def _ties(rng: np.random.Generator, weight: Floats, factor: Floats | float) -> t
     """
     n = len(weight)
     a, b = np.triu_indices(n, 1)
-    odds = weight[a] * weight[b] * (factor if np.isscalar(factor) else np.asarray(factor)[a, b])
+    odds = weight[a] * weight[b] * np.broadcast_to(np.asarray(factor, dtype=np.float64), (n, n))[a, b]
     wanted = min(TIES * n / 2, 0.5 * len(a))
     low, high = -30.0, 30.0
     for _ in range(30):

@@ -193,7 +193,8 @@ def _contacts(rng: np.random.Generator, group: Ints, events: int, mixing: float)
 
 def _first_teams(rng: np.random.Generator, agents: int) -> Teams:
     """Four fifths of the agents in teams of LEAST to three times LEAST."""
-    order, teams, at = rng.permutation(agents).tolist(), {}, 0
+    order, at = rng.permutation(agents).tolist(), 0
+    teams: Teams = {}
     while agents * 0.8 - at >= LEAST:
         size = int(rng.integers(LEAST, 3 * LEAST + 1))
         teams[len(teams)] = set(order[at : at + size])

@@ -9,7 +9,7 @@ import numpy as np
 from sim.detectors.groups import weights
 from sim.detectors.nulls import SWAPS_PER_LINK, Links, Null, add
 from sim.detectors.rewiring import exchanged
-from sim.detectors.window import Bools, Floats, Ints, Window
+from sim.detectors.window import Bools, Floats, Ints, Window, summed
 
 CLASSES = 64  # weight classes double, so 64 hold every count
 
@@ -62,7 +62,7 @@ def links_of(window: Window, rows: Bools) -> Links:
 
 def grouped(links: Links, group: Ints) -> Grouped:
     """The links with each agent's group."""
-    activity = np.bincount(links.source, links.count, links.n) + np.bincount(links.target, links.count, links.n)
+    activity = summed(links.source, links.count, links.n) + summed(links.target, links.count, links.n)
     return Grouped(links.n, links.source, links.target, links.count, group, activity)
 
 

@@ -133,7 +133,7 @@ def _concludes(_candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tupl
     return ("broker", (BROKERED, GROUPED)) if beaten.issuperset((BROKERED, GROUPED)) else None
 
 
-def _frames(parts: Sequence[Window], candidate: Candidate, whole: Window) -> tuple[NDArray[Any], Ints, bool]:
+def _frames(parts: Sequence[Window], candidate: Candidate, _whole: Window) -> tuple[NDArray[Any], Ints, bool]:
     """Excess of cross-group weight in each window, with the groups of the whole; agents are exchanged inside groups."""
     labels = candidate.detail["labels"]
     values = np.stack([excess(grouped(links_of(part, contacts(part)), labels)) for part in parts])

@@ -18,7 +18,7 @@ from scipy.special import gammaln
 
 from sim.detectors.groups import LEAST_TEAM, numbered, partition, weights
 from sim.detectors.nulls import Links
-from sim.detectors.window import NONE, Floats, Ints
+from sim.detectors.window import NONE, Floats, Ints, summed
 
 RESOLUTIONS = (0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)
 SEEDS = 3
@@ -60,8 +60,7 @@ def observations(links: Links) -> Floats:
 
 def _strength(links: Links, weight: Floats) -> Floats:
     """Weight of the links of each agent, shape (n,)."""
-    ends = np.bincount(links.source, weight, links.n) + np.bincount(links.target, weight, links.n)
-    return np.asarray(ends, dtype=np.float64)
+    return summed(links.source, weight, links.n) + summed(links.target, weight, links.n)
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,9 @@ def _rates(links: Links, weight: Floats, strength: Floats, labels: Ints, groups:
     """Rates fitted to ``labels`` (NONE: no group); the inside share of a small group is drawn towards that of all."""
     a, b = labels[links.source], labels[links.target]
     same, known = (a == b) & (a >= 0), labels >= 0
-    within = np.bincount(a[same], weight[same], groups)
+    within = summed(a[same], weight[same], groups)
     across = weight[(a >= 0) & (b >= 0) & (a != b)].sum()
-    per_group, total = np.bincount(labels[known], strength[known], groups), strength.sum()
+    per_group, total = summed(labels[known], strength[known], groups), strength.sum()
     mean = 2.0 * within.sum() / max(per_group.sum(), 1e-9)
     share = (2.0 * within + PRIOR_WEIGHT * mean) / (per_group + PRIOR_WEIGHT)
     inside = np.where(per_group > 0, share * total / np.maximum(per_group, 1e-9), 1.0)

@@ -14,7 +14,7 @@ import numpy as np
 from sim.detectors.groups import partition
 from sim.detectors.measures import flow_hierarchy, order
 from sim.detectors.nulls import Links
-from sim.detectors.window import Bools, Floats, Ints
+from sim.detectors.window import Bools, Floats, Ints, summed
 
 LEAST = 3  # agents with contacts below which a graph has no shape
 CARRYING = 0.58  # of the typical root of a link's weight, from which a link belongs to the backbone
@@ -309,8 +309,8 @@ def quick(links: Links) -> dict[str, float]:
     total = weight.sum()
     if total <= 0:
         return dict.fromkeys(QUICK, 0.0)
-    out = np.bincount(links.source, weight, links.n)
-    into = np.bincount(links.target, weight, links.n)
+    out = summed(links.source, weight, links.n)
+    into = summed(links.target, weight, links.n)
     met = out + into > 0
     values = (
         _reciprocity(links),

@@ -279,7 +279,8 @@ def _worded(made: Structure, words: Words) -> Structure:
     text = (
         f"{words.finding} ({len(made.members)} agents: {few}); score {made.score:.3g}{unit} against {made.chance:.3g} "
         f"by chance (p = {made.p:.2g}, q = {made.q:.2g}), level {made.level}, seen from {made.windows[0]:.6g} to "
-        f"{made.windows[1]:.6g} (lifetime {made.lifetime:.6g}, half-life {half}); it would be refuted by {words.refuted_by.rstrip('.')}"
+        f"{made.windows[1]:.6g} (lifetime {made.lifetime:.6g}, half-life {half}); "
+        f"it would be refuted by {words.refuted_by.rstrip('.')}"
     )
     if made.predefined:
         text += f"; predefined, not emergent: {made.predefined.rstrip('.')}"

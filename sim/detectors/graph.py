@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-from sim.detectors.window import Floats, Ints
+from sim.detectors.window import Floats, Ints, summed
 
 Rows = NDArray[np.int32]
 SOURCES = 64
@@ -89,7 +89,7 @@ def degrees(graph: Graph) -> tuple[Ints, Ints]:
 def strengths(graph: Graph) -> tuple[Floats, Floats]:
     """Weight that each agent gives and gets, shape (n,) each."""
     owner = np.repeat(np.arange(graph.n), np.diff(graph.starts))
-    return np.bincount(owner, graph.weight, graph.n), np.bincount(graph.ends, graph.weight, graph.n)
+    return summed(owner, graph.weight, graph.n), summed(graph.ends, graph.weight, graph.n)
 
 
 def centralisation(graph: Graph) -> float:
@@ -194,10 +194,10 @@ def constraint(graph: Graph) -> Floats:
     ties = graph.mutual
     given = np.diff(ties.starts)
     owner = np.repeat(np.arange(graph.n), given)
-    strength = np.bincount(owner, ties.weight, graph.n)
+    strength = summed(owner, ties.weight, graph.n)
     share = ties.weight / strength[owner] if len(owner) else np.zeros(0)
     around = _indirect(ties.starts, ties.ends, share)
-    total = np.bincount(owner, (share + around) ** 2, graph.n).astype(np.float64)
+    total = summed(owner, (share + around) ** 2, graph.n)
     return np.where(given > 0, total, np.nan)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from sim.detectors.nulls import Null
-from sim.detectors.window import NONE, Floats, Ints, Window
+from sim.detectors.window import NONE, Floats, Ints, Window, summed
 
 SWAPS_PER_LINK = 12
 ROUNDS = 30  # of proportional fitting; the margins then hold to a thousandth
@@ -86,6 +86,12 @@ def uneven(sample: Between) -> float:
     return float(np.abs(flow - expected(flow)).sum() / (2.0 * total)) if total > 0 else 0.0
 
 
+def _load(sample: Between) -> Floats:
+    """Contacts of each agent with other groups, shape (agents,)."""
+    n = len(sample.label)
+    return summed(sample.source, sample.count, n) + summed(sample.target, sample.count, n)
+
+
 def carried(sample: Between) -> float:
     """How many times the mean an agent of the busiest group deals with other groups.
 
@@ -93,8 +99,7 @@ def carried(sample: Between) -> float:
     [1, groups). Low: all groups deal with others alike; high: one group is in most contacts between groups. Chance level:
     above 1, the more so the more agents differ, so it is read against NG. Null: NG.
     """
-    load = np.bincount(sample.source, sample.count, len(sample.label))
-    load = load + np.bincount(sample.target, sample.count, len(sample.label))
+    load = _load(sample)
     return _most(load, sample.label, sample.sizes)
 
 
@@ -150,8 +155,7 @@ class Loads:
 def loads(sample: Between) -> Loads:
     """The loads of the agents that are in a group."""
     inside = np.flatnonzero(sample.label >= 0)
-    load = np.bincount(sample.source, sample.count, len(sample.label))
-    load = load + np.bincount(sample.target, sample.count, len(sample.label))
+    load = _load(sample)
     return Loads(sample.label[inside], load[inside], sample.groups)
 
 

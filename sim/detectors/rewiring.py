@@ -19,7 +19,7 @@ def _home(pair: int, mask: int) -> int:
 def _place(pairs: Ints, pair: int) -> int:
     """The place of the pair in the table, or the free place (-1) where it would stand."""
     mask = len(pairs) - 1
-    at = home(pair, mask)
+    at: int = home(pair, mask)
     while pairs[at] >= 0 and pairs[at] != pair:
         at = (at + 1) & mask
     return at

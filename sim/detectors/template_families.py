@@ -208,7 +208,7 @@ def tree(rng: np.random.Generator, n: int) -> Floats:
 def clusters(rng: np.random.Generator, n: int) -> Floats:
     """Groups of groups."""
     group = np.arange(n) % int(rng.integers(2, n // 3 + 1))
-    flow = (group[:, None] == group).astype(float)
+    flow: Floats = (group[:, None] == group).astype(float)
     np.fill_diagonal(flow, 0.0)
     return flow
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -189,7 +190,8 @@ def disturbed(rng: np.random.Generator, flow: Floats, *, scattered: float, rewir
     noisy = np.zeros((n, n))
     np.add.at(noisy, (source, target), rate / rate.sum())
     anybody = 1.0 - np.eye(n)
-    return rng.poisson(contacts * n * ((1.0 - scattered) * noisy + scattered * anybody / anybody.sum())).astype(float)
+    expected = contacts * n * ((1.0 - scattered) * noisy + scattered * anybody / anybody.sum())
+    return np.asarray(rng.poisson(expected), dtype=np.float64)
 
 
 def specimen(template: Template, number: int, *, size: tuple[int, int] = SIZES) -> Floats:
@@ -216,5 +218,6 @@ def drawn(template: Template, number: int, *, size: tuple[int, int] = SIZES) -> 
 
 
 if __name__ == "__main__":
-    np.savez_compressed(FILE, **{name: rows.astype(np.float16) for name, rows in draw_large().items()})
+    halved: dict[str, Any] = {name: rows.astype(np.float16) for name, rows in draw_large().items()}
+    np.savez_compressed(FILE, **halved)
     print(f"{FILE.name}: {len(TEMPLATES)} templates, {TRAINING + CALIBRATION} graphs each, {len(NAMES)} features.")

@@ -23,6 +23,11 @@ NONE = -1
 ROW_COLUMNS = ("time", "kind", "source", "target", "item", "task", "seq", "parent", "artefact", "value")
 
 
+def summed(place: NDArray[Any], weight: NDArray[Any], size: int) -> Floats:
+    """Sum of ``weight``, shape (rows,), at each place from 0 to ``size`` - 1, shape (size,)."""
+    return np.bincount(place, weight, size).astype(np.float64, copy=False)
+
+
 @dataclass(frozen=True)
 class States:
     """Readings of one variable: arrays of shape (readings,), sorted by time; ``agent`` NONE for the environment."""

@@ -85,10 +85,17 @@ def test_nineteen_surrogates_support_no_more_than_observed(teams):
 
 
 def test_every_planned_test_is_in_the_ledger_and_corrected(teams):
-    rows = [r for r in teams[2].ledger if r.p is not None]
-    assert [(r.detector, r.null) for r in rows] == [("teams", "N1"), ("teams", "N4")]
-    assert all(r.q is not None and r.q >= r.p for r in rows)
-    assert {r.detector for r in teams[2].ledger if r.verdict == "insufficient data"} == {"handoffs", "workload"}
+    ledger = teams[2].ledger
+    tested = [r for r in ledger if r.p is not None]
+    assert {r.detector for r in ledger} == set(detectors.names())
+    assert [(r.null, r.verdict) for r in tested if r.detector == "teams"] == [("N1", "beaten"), ("N4", "beaten")]
+    assert all(r.q >= r.p for r in tested)
+    alone = detect(teams[0], detectors=["teams"])
+    first = next(r for r in alone.ledger if r.null == "N1")
+    assert next(r.q for r in tested if r.detector == "teams") > first.q  # more tests were asked of the same log
+    missing = {r.detector for r in ledger if r.verdict == "insufficient data"}
+    assert missing >= {"handoffs", "workload"}
+    assert all(r.reason for r in ledger if r.verdict in {"insufficient data", "not tested"})
 
 
 def test_censored_decisions_are_left_out_and_counted(teams):
