@@ -1,0 +1,1 @@
+"""Minds that are language models: views into prompts, replies into options, cassette, budget and ledger."""
