@@ -31,8 +31,9 @@ from typing import Any
 
 import numpy as np
 
-from sim.spec import Field, Param, ParameterError, Scenario, Value, scenarios
+from sim.spec import Choice, Field, Heard, Param, ParameterError, Scenario, Value, scenarios
 from sim.world.channels import GRAPHS
+from sim.world.view import DO, DRAFT, ESCALATE, HAND, HOLD, PART, REJECT, REVIEW, VERBS, option_of
 
 FLOW_GRAPH = "intake_work_review"
 
@@ -177,6 +178,49 @@ def proficiency_of(values: Any, *, seed: int) -> np.ndarray:
     return made
 
 
+DEEDS = {
+    DO: "did work of type {task} yourself", HAND: "gave work of type {task} to {them}",
+    REVIEW: "did work of type {task} and had {them} look at it", REJECT: "gave work of type {task} back",
+    ESCALATE: "gave work of type {task} to {them}", HOLD: "kept a finished part until the others came",
+}  # fmt: skip
+
+
+def options(view: Any, memory: Any, draws: Any) -> list[Choice]:
+    """What the holder of an item can do with it, in words. (ESCALATE is a HAND to whom a rule trusts most.)"""
+    if view.stage == DRAFT:
+        made = [Choice(DO, "say that it is finished", features={"verb": DO})]
+    elif view.stage == PART:
+        made = [Choice(HOLD, "keep it and wait for the other parts", features={"verb": HOLD})]
+    else:
+        made = [Choice(DO, "do this work yourself", features={"verb": DO})]
+    if view.came == 1 and view.stage != PART:
+        made.append(Choice(REJECT, "give it back to the neighbour it came from", features={"verb": REJECT}))
+    if view.stage == DRAFT:
+        return made
+    made += [_towards(view, HAND, slot, "give it to neighbour {%d}") for slot in range(view.width)]
+    if view.stage != PART and view.last == 1:
+        made += [
+            _towards(view, REVIEW, slot, "do this work and let neighbour {%d} look at it") for slot in range(view.width)
+        ]
+    return made
+
+
+def _towards(view: Any, verb: int, slot: int, words: str) -> Choice:
+    asked = float(view.asked[slot])
+    known = f" ({asked:g} wait there)" if asked >= 0 else ""
+    return Choice(
+        option_of(verb, slot), words % slot + known,
+        features={"verb": verb, "slot": slot} | ({"asked": asked} if asked >= 0 else {}),
+    )  # fmt: skip
+
+
+def told(heard: Heard, view: Any) -> str:
+    """The outcome of a piece of work, as who handled it hears of it."""
+    verb, slot = heard.code % VERBS, heard.code // VERBS
+    deed = DEEDS.get(verb, "had work of type {task}").format(task=heard.about, them=f"neighbour {{{slot}}}")
+    return f"You {deed}; it went {'well' if heard.value > 0 else 'badly'}."
+
+
 def build(setup: Any) -> Any:
     """The world of the factory; see ``scenarios.factory_build``."""
     from scenarios.factory_build import build_factory
@@ -209,6 +253,8 @@ FACTORY = scenarios.add("factory")(
             "Set parts to 2 and watch who assembles.",
         ),
         off={"feedback": False},
+        options=options,
+        told=told,
         odd=__doc__ or "",
     )
 )

@@ -30,7 +30,8 @@ EXTRA_TASKS = 1
 FLOW_PAIRS = np.array([[0, 1], [1, 2], [2, 1], [2, 3]])
 PHYSICS: dict[str, Callable[..., Any]] = {
     "sense": columns.sense, "apply": kernel.apply, "happen": kernel.happen, "tell": outcomes.tell,
-    "waiting": kernel.waiting, "short": kernel.short, "wake": flow.wake,
+    "waiting": kernel.waiting, "short": kernel.short, "wake": flow.wake, "void": kernel.void,
+    "decider": kernel.decider, "inquire": kernel.inquire, "forget_answers": kernel.forget_answers, "note": columns.note,
 }  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def build_factory(setup: Setup) -> Built:
         rule_values={name: float(setup[name]) for name in names},
         contacts=contact_columns(start, neighbour),
         meters=METERS,
-        starts=_table(start, neighbour, row_of, width) if setup.rule == "table" else {},
+        starts=_table(start, neighbour, row_of, width) if "table" in setup.rules else {},
         grow=grow,
         live=_live(world),
         predefined=("the channels admit one route only: intake, work, review, integration",) if fixed else (),
@@ -136,7 +137,7 @@ def _world(
 
 
 def _trails(setup: Setup) -> bool:
-    return bool(setup["feedback"]) or setup.rule != "frozen"
+    return bool(setup["feedback"]) or set(setup.rules) != {"frozen"}
 
 
 def _physics(setup: Setup, rate: float, *, vectors: bool) -> Any:

@@ -122,6 +122,11 @@ def begin(world: Any, agent: int, time: float) -> None:
     row = dequeue(world, agent)
     world.agents[agent].serving = row
     world.items[row].began = time
+    serve(world, agent, time)
+
+
+def serve(world: Any, agent: int, time: float) -> None:
+    """Draw how long the service of the item in hand takes."""
     name = world.agents[agent].stream
     span = exponential(name, world.agents[agent].decisions, SERVICE, world.physics[0].service_rate)
     schedule(world, time + span, agent)

@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 
 from scenarios.factory_benches import leave_bench, wait_for_siblings
-from scenarios.factory_flow import arrive, begin, receive, transfer
+from scenarios.factory_flow import arrive, begin, emit_item, receive, serve, transfer
 from scenarios.factory_labour import finish, give_back, labour, report_work
 from scenarios.factory_outcomes import leave
-from scenarios.factory_world import ASK, DROPPED, ESCALATED, GLANCE, HANDOFF, PARTS_MAX, REVIEWED, SERVICES, TOLD
+from scenarios.factory_world import (
+    ASK,
+    DROPPED,
+    ESCALATED,
+    GLANCE,
+    HANDOFF,
+    PARTS_MAX,
+    REVIEWED,
+    SERVICES,
+    TOLD,
+    UNDECIDED,
+)
 from sim.world.books import PENDING
 from sim.world.buffer import emit
-from sim.world.contract import decide
+from sim.world.contract import answered, decide
 from sim.world.draws import below
 from sim.world.prefetch import prefetch
 from sim.world.view import DO, DRAFT, DROP, ESCALATE, HAND, HOLD, OPEN, PART, REJECT, REVIEW, VERBS
@@ -27,11 +38,10 @@ def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: floa
     if subject < agents:
         world.agents[subject].served += 1
         world.sums[SERVICES] += 1.0
-        if world.physics[0].look > 0:
-            glance(world, log, subject, time)
+        if not answered(minds[subject]):
+            inquire(world, log, subject, time)
         decide(world, minds, rule, log, subject, time)
-        if world.physics[0].look > 0:
-            forget_answers(world, subject)
+        forget_answers(world, subject)
         if world.agents[subject].serving == NOBODY and world.agents[subject].length > 0:
             begin(world, subject, time)
     elif subject == agents:
@@ -41,6 +51,11 @@ def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: floa
         if world.items[row].alarm == time and world.items[row].stage == PART:
             leave_bench(world, row)
             receive(world, np.int64(world.items[row].holder), row, time)
+
+
+def decider(world: Any, subject: int) -> int:
+    """Who decides when the moment of ``subject`` comes; -1 for nobody."""
+    return subject if subject < world.agents.shape[0] else -1
 
 
 def foresee(world: Any) -> None:
@@ -61,8 +76,10 @@ def foresee(world: Any) -> None:
             prefetch(world.origin, row)
 
 
-def glance(world: Any, log: Any, agent: int, time: float) -> None:
+def inquire(world: Any, log: Any, agent: int, time: float) -> None:
     """Ask ``look`` randomly chosen neighbours for the length of their queues."""
+    if world.physics[0].look == 0:
+        return
     first = world.start[agent]
     width = world.start[agent + 1] - first
     if width == 0:
@@ -78,6 +95,8 @@ def glance(world: Any, log: Any, agent: int, time: float) -> None:
 
 def forget_answers(world: Any, agent: int) -> None:
     """What one agent heard is not there when the next one decides."""
+    if world.physics[0].look == 0:
+        return
     for slot in range(world.start[agent + 1] - world.start[agent]):
         world.asked[slot] = -1.0
 
@@ -111,6 +130,21 @@ def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, 
         wait_for_siblings(world, minds, rule, log, agent, row, time)
     else:
         enqueue(world, agent, row)
+
+
+def void(world: Any, log: Any, agent: int, time: float) -> None:
+    """A decision that could not be had: the item stays, and is asked about again after another service."""
+    row = np.int64(world.agents[agent].serving)
+    items = world.items
+    span = time - items[row].began
+    cost = world.physics[0].service_cost
+    items[row].cause = emit_item(world, log, time, UNDECIDED, agent, -1, row, items[row].cause, np.nan, cost, span)
+    if world.agents[agent].muted == 1:
+        world.agents[agent].serving = NOBODY
+        enqueue(world, agent, row)
+        return
+    items[row].began = time
+    serve(world, agent, time)
 
 
 def short(world: Any) -> bool:

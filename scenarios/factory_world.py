@@ -16,7 +16,7 @@ ARRIVE, WORK, HANDOFF = KIND_CODES["arrive"], KIND_CODES["work"], KIND_CODES["ha
 REVIEWED, REWORK, REJECTED = KIND_CODES["review"], KIND_CODES["rework"], KIND_CODES["reject"]
 ESCALATED, DELIVER, DROPPED = KIND_CODES["escalate"], KIND_CODES["deliver"], KIND_CODES["drop"]
 HELD, ASSEMBLE, APPROVE = KIND_CODES["hold"], KIND_CODES["assemble"], KIND_CODES["approve"]
-FAIL, ASK = KIND_CODES["fail"], KIND_CODES["ask"]
+FAIL, ASK, UNDECIDED = KIND_CODES["fail"], KIND_CODES["ask"], KIND_CODES["undecided"]
 
 # Purposes of an agent's draws that belong to the physics; rules use purposes below 100.
 SERVICE, GLANCE = 100, 101
@@ -93,6 +93,11 @@ class Outcome(NamedTuple):
     option: Any
     reward: Any
     good: Any
+
+
+def note(outcome: Any) -> tuple[int, float, int]:
+    """What a mind with a memory keeps of an outcome: the option, whether it went well, and the type of work."""
+    return outcome.option, outcome.good, outcome.task
 
 
 def sense(world: Any, agent: int) -> Any:

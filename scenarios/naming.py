@@ -26,15 +26,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.record.events import KIND_CODES
-from sim.spec import Field, Param, ParameterError, Scenario, Value, scenarios
+from sim.spec import Choice, Field, Heard, Param, ParameterError, Scenario, Value, scenarios
 from sim.world.books import OWN_COUNT, OWN_SUM, ROUND
-from sim.world.buffer import emit
-from sim.world.contract import choose, learn
-from sim.world.draws import bits, stream
+from sim.world.buffer import DECIDED_BY, emit
+from sim.world.contract import choose, learn, origin
+from sim.world.draws import bits, scramble, stream
 from sim.world.prefetch import prefetch
-from sim.world.view import ACTOR, PARTNER, Draws
+from sim.world.view import ACTOR, NO_CHOICE, PARTNER, Draws, invent, pick_below
 
-PLAY = KIND_CODES["play"]
+PLAY, UNDECIDED = KIND_CODES["play"], KIND_CODES["undecided"]
 PAIR = 1
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 TIGHT = OWN_COUNT
@@ -108,12 +108,16 @@ def build(setup: Any) -> Any:
     return Built(
         world=world,
         loop=advance_sequence,
-        physics={"turn": turn, "foresee": foresee, "sense": sense, "short": short},
+        physics={
+            "turn": turn, "foresee": foresee, "sense": sense, "short": short, "decider": decider, "parties": parties,
+            "note": note,
+        },  # fmt: skip
         dims={"capacity": room + 1},
         rule_values={},
         contacts=None,
         meters={"games": games, "successes": successes},
         starts=starts,
+        bound=agents["committed"] == 1,
         grow_minds=lambda world, minds: more_room(world, minds, capacity),
         capacity=f"an agent knows more than {capacity} words; raise parameter 'capacity'",
     )
@@ -131,6 +135,8 @@ def short(world: Any) -> bool:
 
 def more_room(world: Any, minds: Any, capacity: int) -> Any:
     """Memories of twice the room, up to ``capacity`` words; None when they have that already."""
+    if "words" not in vars(minds):
+        return None
     room = minds["words"].shape[1] - 1
     pool = int(world.physics["pool"][0])
     if room >= capacity and not 0 < pool <= capacity:
@@ -143,7 +149,7 @@ def more_room(world: Any, minds: Any, capacity: int) -> Any:
     wider = min(capacity, 2 * room + 1)
     made = np.zeros((len(minds["words"]), wider + 1), np.int64)
     made[:, : room + 1] = minds["words"]
-    return Minds({"words": made})
+    return Minds({**vars(minds), "words": made})
 
 
 def pair_of(world: Any, number: int) -> tuple[int, int]:
@@ -167,6 +173,20 @@ def foresee(world: Any, minds: Any, number: int) -> None:
     prefetch(minds.words, hearer)
 
 
+def parties(world: Any, number: int) -> tuple[int, int]:
+    """Who decides in game ``number``, or -1, and who else may be changed by it."""
+    speaker, hearer = pair_of(world, number)
+    if world.agents[speaker].muted == 1 or world.agents[hearer].muted == 1:
+        return -1, -1
+    return speaker, hearer
+
+
+def decider(world: Any, number: int) -> int:
+    """Who decides in game ``number``; -1 where it is not played."""
+    speaker, _ = parties(world, number)
+    return speaker
+
+
 def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
     """One game: draw speaker and hearer by key, speak, hear, and let both learn."""
     speaker, hearer = pair_of(world, number)
@@ -176,6 +196,12 @@ def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) 
     view = sense(world, speaker)
     word, _ = choose(view, minds[speaker], Draws(me.stream, me.decisions), rule[0])
     me.decisions += 1
+    log.count[DECIDED_BY] = origin(minds[speaker])
+    if word == NO_CHOICE:
+        # The game is void.
+        emit(log, time, UNDECIDED, speaker, hearer, -1, -1, -1, -1, np.nan, 0.0, np.nan, np.uint64(0), np.nan)
+        log.count[DECIDED_BY] = 0
+        return
     reply = learn(sense(world, hearer), minds[hearer], Outcome(word, 0), PARTNER, rule[0])
     success = 1 if reply > 0.0 else 0
     answer = learn(view, minds[speaker], Outcome(word, success), ACTOR, rule[0])
@@ -183,6 +209,51 @@ def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) 
         world.count[TIGHT] = 1
     world.sums[OWN_SUM] += success
     emit(log, time, PLAY, speaker, hearer, -1, -1, word, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan)
+    log.count[DECIDED_BY] = 0
+
+
+# Pools up to this size are offered whole to minds that read; of larger ones what is remembered and one more.
+SHOWN_POOL = 26
+NEW = 2
+SOUNDS = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
+
+
+def note(outcome: Any) -> tuple[int, float, int]:
+    """What a mind with a memory keeps of a game: the word and whether it succeeded."""
+    return outcome.word, float(outcome.success), -1
+
+
+def spoken(word: int) -> str:
+    """A word as it sounds: the same for everybody, without meaning or order."""
+    mixed = int(scramble(np.uint64(word)))
+    return "".join(SOUNDS[(mixed >> shift) % len(SOUNDS)] for shift in (0, 16, 32))
+
+
+def options(view: Any, memory: Any, draws: Any) -> list[Choice]:
+    """The words remembered, or the whole pool where it is small; and a word that nobody else has thought of."""
+    known: dict[int, list[float]] = {}
+    for heard in memory:
+        known.setdefault(heard.code, []).append(heard.value)
+    if 0 < view.pool <= SHOWN_POOL:
+        known = {word: known.get(word, []) for word in range(view.pool)}
+    made = [
+        Choice(word, f"say '{spoken(word)}'", features={"times": len(went), "worked": sum(went)})
+        for word, went in sorted(known.items())
+    ]
+    if view.pool == 0:
+        made.append(Choice(int(invent(draws, NEW)), "say a word that nobody has used yet", features={"new": 1}))
+    elif view.pool > SHOWN_POOL:
+        word = int(pick_below(draws, NEW, view.pool))
+        made.append(Choice(word, "say another word of those there are", features={"new": 1}))
+    return made
+
+
+def told(heard: Heard, view: Any) -> str:
+    """One game, as the speaker or the hearer remembers it."""
+    word = spoken(heard.code)
+    if heard.part == ACTOR:
+        return f"You said '{word}', and the other {'knew it' if heard.value > 0 else 'did not know it'}."
+    return f"Another said '{word}' to you."
 
 
 def games(world: Any, log: Any) -> float:
@@ -221,6 +292,8 @@ scenarios.add("naming")(
             "Words pile up first: at the peak there are about half as many different words as agents.",
             "Success stays rare for long and then rises steeply.",
         ),
+        options=options,
+        told=told,
         tries=("Set committed to 0.06 and to 0.12: the first never tips.",),
         odd=__doc__ or "",
     )

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.record.events import KIND_CODES
-from sim.spec import Field, Param, Scenario, Value, scenarios
+from sim.spec import Choice, Field, Heard, Param, Scenario, Value, scenarios
 from sim.world.books import OWN_SUM, ROUND
 from sim.world.buffer import emit
 from sim.world.contract import learn
@@ -74,8 +74,9 @@ class PlaceboView(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The amount of the agent's own choice."""
+    """The agent's own choice and its amount."""
 
+    option: Any
     amount: Any
 
 
@@ -94,7 +95,7 @@ def build(setup: Any) -> Any:
     physics = np.zeros(1, [("seed", "u8"), ("kind", "i8"), ("change", "f8")]).view(np.recarray)
     physics[0] = (setup.seed & 0xFFFFFFFFFFFFFFFF, KINDS.index(str(setup["kind"])), float(setup["change"]))
     starts = {}
-    if setup.rule == "habit":
+    if "habit" in setup.rules:
         if not tied:
             from sim.spec import ParameterError
 
@@ -109,7 +110,7 @@ def build(setup: Any) -> Any:
     return Built(
         world=world,
         loop=advance_rounds,
-        physics={"sense": sense, "settle": settle, "apply": apply},
+        physics={"sense": sense, "settle": settle, "apply": apply, "note": note},
         dims={"slots": max(1, n - 1 if tied else 1), "one": 1},
         rule_values={"follow": float(setup["follow"]), "persistence": float(setup["persistence"])},
         contacts=None,
@@ -133,6 +134,25 @@ def sense(world: Any, agent: int) -> Any:
     return PlaceboView(signal, world.start[agent + 1] - world.start[agent])
 
 
+def note(outcome: Any) -> tuple[int, float, int]:
+    """What a mind with a memory keeps: its own choice."""
+    return outcome.option, outcome.amount, -1
+
+
+def options(view: Any, memory: Any, draws: Any) -> list[Choice]:
+    """One of the others to contact, or, where nobody can be contacted, one of two signs."""
+    if view.width > 0:
+        return [Choice(slot, f"contact neighbour {{{slot}}}", features={"slot": slot}) for slot in range(view.width)]
+    return [Choice(sign, f"show the sign {sign}", amount=float(sign), features={"sign": sign}) for sign in (0, 1)]
+
+
+def told(heard: Heard, view: Any) -> str:
+    """One's own past choice."""
+    if view.width > 0:
+        return f"You contacted neighbour {{{heard.code}}}."
+    return f"You showed the sign {heard.code}."
+
+
 def settle(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float) -> None:
     """Nothing happens between choice and consequence."""
 
@@ -140,7 +160,7 @@ def settle(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float)
 def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, amount: float, time: float) -> None:
     """Record the decision, or the contact that nobody answers."""
     view = sense(world, agent)
-    learn(view, minds[agent], Outcome(amount), ACTOR, rule[0])
+    learn(view, minds[agent], Outcome(option, amount), ACTOR, rule[0])
     world.sums[OWN_SUM] += 1.0
     if world.physics[0].kind == 2:
         target = world.neighbour[world.start[agent] + option]
@@ -179,6 +199,8 @@ scenarios.add("placebo")(
             "autocorrelated": "isolated agents with long memories of themselves",
             "ties": "random favourites for ever, but no groups",
         },
+        options=options,
+        told=told,
         preset_rules={"autocorrelated": "wander", "ties": "habit"},
         notice=("Agreement, trends and repeated contacts are all here; coordination is not.",),
         tries=("Raise favour: ties get stronger, and still there are no teams.",),

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.record.events import KIND_CODES
-from sim.spec import Field, Param, Scenario, Value, scenarios
+from sim.spec import Choice, Field, Heard, Param, Scenario, Value, scenarios
 from sim.world.books import OWN_SUM
 from sim.world.buffer import emit
 from sim.world.contract import learn
@@ -96,7 +96,7 @@ def build(setup: Any) -> Any:
     return Built(
         world=world,
         loop=advance_rounds,
-        physics={"sense": sense, "settle": settle, "apply": apply},
+        physics={"sense": sense, "settle": settle, "apply": apply, "note": note},
         dims={"slots": n - 1},
         rule_values={"keep": float(setup["keep"]), "reinforcement": float(setup["reinforcement"])},
         contacts=None,
@@ -107,6 +107,23 @@ def build(setup: Any) -> Any:
 def sense(world: Any, agent: int) -> Any:
     """The view of an agent."""
     return TrustView(world.start[agent + 1] - world.start[agent])
+
+
+def note(outcome: Any) -> tuple[int, float, int]:
+    """What a mind with a memory keeps of a visit: the slot of the other; nothing at the end of a round."""
+    return outcome.slot, 1.0, -1
+
+
+def options(view: Any, memory: Any, draws: Any) -> list[Choice]:
+    """Everybody else can be visited."""
+    return [Choice(slot, f"visit neighbour {{{slot}}}", features={"slot": slot}) for slot in range(view.width)]
+
+
+def told(heard: Heard, view: Any) -> str:
+    """One visit, as visitor or host."""
+    if heard.part == ACTOR:
+        return f"You visited neighbour {{{heard.code}}}."
+    return f"Neighbour {{{heard.code}}} visited you."
 
 
 def settle(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float) -> None:
@@ -156,6 +173,8 @@ scenarios.add("trust_network")(
         ),
         tries=("Set both to false: friendship is no longer mutual.",),
         off={"reinforcement": 0.0},
+        options=options,
+        told=told,
         odd=__doc__ or "",
     )
 )

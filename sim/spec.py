@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.registry import Registry, suggest
 
@@ -90,6 +90,28 @@ class Field:
     per_option: bool = False
 
 
+class Heard(NamedTuple):
+    """One thing a mind remembers: its part in it, the option's code, how it went, and what it was about (-1: nothing)."""
+
+    part: int
+    code: int
+    value: float
+    about: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One option of a view in plain words, for minds that read; ``{3}`` in ``words`` stands for the neighbour in slot 3.
+
+    ``features`` are numbers about the option; the name ``slot`` is kept for the neighbour's slot.
+    """
+
+    code: int
+    words: str
+    amount: float = 1.0
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A scenario as data: it owns the physics, the mind owns the decision (sim.world.contract).
@@ -110,6 +132,9 @@ class Scenario:
         preset_words: A few words on each preset.
         preset_rules: The rule that decides a preset, where it is not the first.
         off: Parameter values that switch off the mechanism by which order may arise here, for causal claims.
+        options: ``options(view, memory, draws) -> list[Choice]``: what can be chosen in a view, for minds that read words;
+            ``memory`` is a sequence of Heard, oldest first. None where there is nothing to decide.
+        told: ``told(heard, view) -> str``: one thing remembered, as a sentence.
     """
 
     name: str
@@ -128,6 +153,8 @@ class Scenario:
     preset_words: Mapping[str, str] = field(default_factory=dict)
     preset_rules: Mapping[str, str] = field(default_factory=dict)
     off: Mapping[str, Value] = field(default_factory=dict)
+    options: Callable[..., Sequence[Choice]] | None = None
+    told: Callable[..., str] | None = None
 
     def rule_for(self, preset: str | None = None) -> str:
         """The rule that decides ``preset`` unless another is asked for."""

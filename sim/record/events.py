@@ -70,6 +70,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "release": (),
     "mute": (),
     "set": (),
+    "undecided": (),
 }
 
 # Kinds as the world writes them: a small integer in the buffers, a category in the tables.

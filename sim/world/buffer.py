@@ -13,9 +13,11 @@ LOG_MODES = {"full": FULL, "window": WINDOW, "sample": SAMPLE, "counters": COUNT
 # Rows that one kernel step may add at most; loops give control back before fewer are left.
 MARGIN = 64
 ROWS, SEQ = 0, 1
+# Place in Buffer.count of the origin of the decision that is just being applied; 0 is the rule.
+DECIDED_BY = 2
 
 
-# Places in Buffer.count: rows used, next sequence number, then how often each kind happened.
+# Places in Buffer.count: rows used, next sequence number, origin, then how often each kind happened.
 KINDS_AT = 8
 # Places in Buffer.keep: log mode, first time kept, first time no longer kept, share kept, then the sum of all costs.
 MODE, START, END, SHARE, COST = 0, 1, 2, 3, 4
@@ -87,7 +89,7 @@ def emit(
     row.duration = duration
     row.requirements = requirements
     row.similarity = similarity
-    row.origin = 0
+    row.origin = log.count[DECIDED_BY]
     return seq
 
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.world.view import Draws
+import numpy as np
+
+from sim.record.events import KIND_CODES
+from sim.world.buffer import DECIDED_BY, emit
+from sim.world.view import NO_CHOICE, Draws
+
+UNDECIDED = KIND_CODES["undecided"]
 
 
 class UnboundError(RuntimeError):
@@ -35,10 +41,35 @@ def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, 
     raise UnboundError("apply is bound by sim.world.linker")
 
 
+def void(world: Any, log: Any, agent: int, time: float) -> None:
+    """What happens when a decision could not be had; a scenario binds its own no-op where this is not enough."""
+    emit(log, time, UNDECIDED, agent, -1, -1, -1, -1, -1, np.nan, 0.0, np.nan, np.uint64(0), np.nan)
+
+
+def origin(state: Any) -> int:
+    """Where the decision just taken came from, as a code of ``sim.record.events``; 0, a rule, unless minds are asked."""
+    return 0
+
+
+def answered(state: Any) -> bool:
+    """True when the decision was taken on an earlier view, so that sensing has had its effects already."""
+    return False
+
+
+def lacks(world: Any, minds: Any, subject: int) -> bool:
+    """True when the next step needs a decision that is not there yet; never unless minds are asked."""
+    return False
+
+
 def decide(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float) -> None:
-    """One decision of ``agent`` at ``time``: sense, choose, count, apply."""
+    """One decision of ``agent`` at ``time``: sense, choose, count, apply (or the scenario's no-op)."""
     view = sense(world, agent)
     me = world.agents[agent]
     option, amount = choose(view, minds[agent], Draws(me.stream, me.decisions), rule[0])
     me.decisions += 1
-    apply(world, minds, rule, log, agent, option, amount, time)
+    log.count[DECIDED_BY] = origin(minds[agent])
+    if option == NO_CHOICE:
+        void(world, log, agent, time)
+    else:
+        apply(world, minds, rule, log, agent, option, amount, time)
+    log.count[DECIDED_BY] = 0

@@ -14,11 +14,13 @@ from sim.record.log import Log
 from sim.record.store import empty_events
 from sim.registry import suggest
 from sim.spec import ParameterError, Scenario, Value
+from sim.world.asking import bindings as asking_bindings
+from sim.world.batches import Batches, Mixture, asking_columns
 from sim.world.books import NOW
 from sim.world.buffer import COST, KINDS_AT, ROWS, SEQ, Buffer, new_buffer
 from sim.world.interventions import Intervention, perform
 from sim.world.linker import link
-from sim.world.loops import BUFFER, CAPACITY, SLICE, TIME
+from sim.world.loops import BUFFER, CAPACITY, DECISIONS, SLICE, TIME
 from sim.world.population import Built, Minds, Setup
 
 BUFFER_ROWS = 1 << 16
@@ -97,17 +99,25 @@ class Engine:
         rows: np.ndarray | None = None,
         buffer_rows: int = BUFFER_ROWS,
         interventions: tuple[Intervention, ...] = (),
+        mixture: Mixture | None = None,
     ) -> None:
-        """Build the world of ``scenario``; ``rule`` is a rule module; ``rows`` as in ``Setup``; see ``LogPlan``."""
+        """Build the world of ``scenario``; ``rule`` is a rule module; ``rows`` as in ``Setup``; see ``LogPlan``, ``Mixture``."""
         self.scenario = scenario
         self.seed = seed
         self.plan = plan or LogPlan()
-        self.built: Built = scenario.build(Setup(values=values, seed=seed, rule=rule_name, rows=rows))
+        others = mixture.names if mixture is not None else ()
+        self.built: Built = scenario.build(Setup(values=values, seed=seed, rule=rule_name, rows=rows, others=others))
         self.world = self.built.world
-        self.minds, self.rule = new_minds(rule, self.built, agents=len(self.world.agents))
+        rules = mixture.rules if mixture is not None else (rule,)
+        self.minds, self.rule = new_minds(rules, self.built, agents=len(self.world.agents))
         mode = self.plan
         self.log: Buffer = new_buffer(buffer_rows, mode=mode.mode, start=mode.start, end=mode.end, share=mode.share)
         bindings = {"choose": rule.choose, "learn": rule.learn, **self.built.physics}
+        self.batches: Batches | None = None
+        if mixture is not None:
+            bindings = {**self.built.physics, **asking_bindings(rules)}
+            self.minds = Minds({**vars(self.minds), **asking_columns(mixture, bound=self.built.bound)})
+            self.batches = Batches(scenario, self.built, mixture)
         self.kernel = link({"advance": self.built.loop}, bindings=bindings, compiled=compiled)
         self.waiting = sorted(interventions, key=lambda i: i.time)
 
@@ -149,7 +159,7 @@ class Engine:
             contacts = pl.DataFrame(dict(zip(("source", "target"), self.built.contacts, strict=True)))
         labels = list(self.built.labels) if self.built.labels else [None] * n
         columns = {"id": np.arange(n), "key": agents["key"], "label": pl.Series(labels, dtype=pl.String)}
-        return Log(
+        log = Log(
             events=empty_events(),
             agents=pl.DataFrame(columns),
             contacts=contacts,
@@ -158,6 +168,12 @@ class Engine:
             predefined=self.built.predefined,
             meta={"log": self.plan.words(), "cost": self.cost, **self._in_flight()},
         )
+        return log if self.batches is None else self.batches.beside(log)
+
+    def close(self) -> None:
+        """End whatever minds outside the kernel have under way; the engine is not moved again."""
+        if self.batches is not None:
+            self.batches.close()
 
     def _in_flight(self) -> dict[str, object]:
         """The world's own count of items in the system, against which the log's is held."""
@@ -184,6 +200,10 @@ class Engine:
             reason = self.kernel.advance(self.world, self.minds, self.rule, self.log, stop, steps)
             if reason == CAPACITY:
                 self.make_room()
+            if reason == DECISIONS:
+                assert self.batches is not None
+                yield from self.batches.settle(self, sink)
+                yield self.now
             if reason in {BUFFER, TIME}:
                 self.drain(sink)
             if reason == TIME and self.waiting and self.waiting[0].time <= stop:
@@ -219,13 +239,18 @@ class Engine:
         self.log.count[ROWS] = 0
 
 
-def new_minds(rule: Any, built: Built, *, agents: int) -> tuple[Minds, Any]:
-    """The rule's columns for every agent, and its parameters as a record array (1,)."""
+def new_minds(rules: tuple[Any, ...], built: Built, *, agents: int) -> tuple[Minds, Any]:
+    """The rules' columns for every agent, and their parameters as a record array (1,)."""
+    state: dict[str, Any] = {}
+    for rule in rules:
+        if any(state.get(name, column) != column for name, column in rule.STATE.items()):
+            raise ParameterError("minds: two of the rules use one column name for different things; they cannot be mixed.")
+        state |= rule.STATE
     columns = {}
-    for name, (kind, dims, start) in rule.STATE.items():
+    for name, (kind, dims, start) in state.items():
         columns[name] = np.empty((agents, *(built.dims[d] for d in dims)), kind)
         columns[name][...] = built.starts.get(name, start)
-    names = rule.PARAMETERS
+    names = tuple(dict.fromkeys(name for rule in rules for name in rule.PARAMETERS))
     values = np.zeros(1, np.dtype([(n, "f8") for n in names] or [("nothing", "f8")])).view(np.recarray)
     for n in names:
         values[n] = float(built.rule_values[n])

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from sim.world.books import NOW, PENDING, PHASE, PLACE, ROUND
-from sim.world.buffer import MARGIN, ROWS
+from sim.world.buffer import MARGIN, DECIDED_BY, ROWS
 from sim.world.clock import take_first
-from sim.world.contract import UnboundError, apply, choose, sense
-from sim.world.view import Draws
+from sim.world.contract import UnboundError, apply, choose, lacks, origin, sense, void
+from sim.world.view import NO_CHOICE, Draws
 
 # How many updates ahead memory is asked for.
 AHEAD = 12
 
 # Why a kernel gave back control.
-TIME, BUFFER, CAPACITY, SLICE = 0, 1, 2, 3
+TIME, BUFFER, CAPACITY, SLICE, DECISIONS = 0, 1, 2, 3, 4
 
 
 def happen(world: Any, minds: Any, rule: Any, log: Any, subject: int, time: float) -> None:
@@ -69,6 +69,8 @@ def advance_events(world: Any, minds: Any, rule: Any, log: Any, until: float, bu
         if world.count[PENDING] == 0 or world.clock[0].time > until:
             world.sums[NOW] = until
             return TIME
+        if lacks(world, minds, world.clock[0].subject):
+            return DECISIONS
         subject = take_first(world)
         happen(world, minds, rule, log, subject, world.sums[NOW])
     return SLICE
@@ -86,6 +88,8 @@ def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, 
         time = (number + 1) / agents
         if time > until:
             return TIME
+        if lacks(world, minds, number):
+            return DECISIONS
         foresee(world, minds, number + AHEAD)
         turn(world, minds, rule, log, number, time)
         world.sums[NOW] = time
@@ -108,6 +112,8 @@ def advance_rounds(world: Any, minds: Any, rule: Any, log: Any, until: float, bu
         agent = world.agents[world.count[PLACE]].order
         if world.count[PHASE] == 0:
             if world.agents[agent].muted == 0:
+                if lacks(world, minds, agent):
+                    return DECISIONS
                 draws = Draws(world.agents[agent].stream, world.agents[agent].decisions)
                 option, amount = choose(sense(world, agent), minds[agent], draws, rule[0])
                 world.agents[agent].decisions += 1
@@ -116,7 +122,12 @@ def advance_rounds(world: Any, minds: Any, rule: Any, log: Any, until: float, bu
         elif world.count[PHASE] == 1:
             settle(world, minds, rule, log, agent, time)
         elif world.agents[agent].muted == 0:
-            apply(world, minds, rule, log, agent, world.agents[agent].option, world.agents[agent].amount, time)
+            log.count[DECIDED_BY] = origin(minds[agent])
+            if world.agents[agent].option == NO_CHOICE:
+                void(world, log, agent, time)
+            else:
+                apply(world, minds, rule, log, agent, world.agents[agent].option, world.agents[agent].amount, time)
+            log.count[DECIDED_BY] = 0
         world.count[PLACE] += 1
         if world.count[PLACE] == agents:
             world.count[PLACE] = 0

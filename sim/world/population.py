@@ -36,15 +36,22 @@ class Setup:
     Attributes:
         values: All parameters, checked.
         seed: Seed of every draw.
-        rule: Name of the rule that decides.
+        rule: Name of the rule that decides, or that decides for most.
         rows: ``rows[label]`` is the row that holds the agent built as number ``label``; None for the identity. Another
             order permutes the log and changes nothing else.
+        others: Names of the other minds of a mixed population.
     """
 
     values: Mapping[str, Value]
     seed: int
     rule: str
     rows: np.ndarray | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Names of everything that decides."""
+        return (self.rule, *self.others)
 
     def row_of(self, agents: int) -> np.ndarray:
         """The row of every agent number."""
@@ -71,6 +78,7 @@ class Built:
         meters: Name to a function of (world, log buffer): whole-array figures for data collection.
         live: Parameter name to a function of the value that changes the running world.
         labels: Label of every row, or None.
+        bound: Rows whose choice is fixed by the scenario, (agents,) bool: they keep their rule whatever the mind; or None.
         capacity: What to say when a declared capacity overflowed.
         predefined: What stood before the first event, as sentences for the predefinition audit.
         states: The log's table of states, where the scenario knows it beforehand.
@@ -88,6 +96,7 @@ class Built:
     grow_minds: Callable[[Any, Any], Any] | None = None
     live: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
     labels: list[str] | None = None
+    bound: np.ndarray | None = None
     capacity: str = "a declared capacity is too small"
     predefined: tuple[str, ...] = ()
     states: pl.DataFrame | None = None

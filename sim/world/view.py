@@ -16,6 +16,9 @@ from sim.world.draws import below, bits, unit
 VERBS = 8
 DO, HAND, REVIEW, REJECT, ESCALATE, DROP, HOLD = 0, 1, 2, 3, 4, 5, 6
 
+# What a mind returns that could not decide: the scenario's no-op happens, and nobody learns.
+NO_CHOICE = -(1 << 40)
+
 # Who learns from an outcome: the one who acted, the one acted with, somebody who saw it.
 ACTOR, PARTNER, BYSTANDER = 0, 1, 2
 

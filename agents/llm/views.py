@@ -1,0 +1,94 @@
+"""Questions: one agent's view in words and numbers, with its options and its memory, and no trace of who the agent is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sim.world.oracle import scramble
+
+# A feature of this name is a neighbour's slot; whoever is shown the question sees a number drawn anew each time instead.
+SLOT, NEIGHBOUR = "slot", "neighbour"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a question.
+
+    Attributes:
+        id: Its place in the scenario's own order, as text; the model is shown a letter instead.
+        words: What it means; ``{3}`` stands for the neighbour in slot 3.
+        code: The scenario's code of the option; never shown.
+        features: Numbers about it; ``slot`` is the neighbour's slot where there is one.
+        amount: The amount that goes with it.
+    """
+
+    id: str
+    words: str
+    code: int
+    features: Mapping[str, float] = field(default_factory=dict)
+    amount: float = 1.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a mind is asked.
+
+    Attributes:
+        scenario: Name of the scenario (selects the frame; not shown).
+        fields: The view's scalar fields by name, without neighbour slots or arrays.
+        words: What each field means, by name.
+        options: The options in the scenario's own order.
+        memory: What the agent remembers, oldest first; bounded by the memory's length; ``{3}`` as in options.
+        width: How many neighbour slots there are.
+        sample: Which of the samples of this view is wanted; equal views with unlike samples are asked apart.
+    """
+
+    scenario: str
+    fields: Mapping[str, float]
+    words: Mapping[str, str]
+    options: tuple[Option, ...]
+    memory: tuple[str, ...] = ()
+    width: int = 0
+    sample: int = 0
+
+    @cached_property
+    def view_hash(self) -> str:
+        """32 hexadecimal digits over everything but the sample: equal views have equal hashes."""
+        options = [(o.words, o.code, o.amount, tuple(o.features.items())) for o in self.options]
+        text = json.dumps([self.scenario, self.fields, self.words, options, self.memory, self.width], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def shown(self) -> Shown:
+        """The order and the names in which this view and sample are shown."""
+        base = int(self.view_hash[:16], 16) ^ scramble(self.sample)
+        order = sorted(range(len(self.options)), key=lambda i: scramble(base + 1 + i))
+        slots = sorted(range(self.width), key=lambda i: scramble(base - 1 - i))
+        number = {slot: place + 1 for place, slot in enumerate(slots)}
+        return Shown(tuple(order), tuple(number[slot] for slot in range(self.width)))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """``order[place]`` is the option shown at a place; ``number[slot]`` is what the neighbour in a slot is called."""
+
+    order: tuple[int, ...]
+    number: tuple[int, ...]
+
+
+def letters(count: int) -> list[str]:
+    """``count`` neutral option ids: a..z, then aa, ab, ..."""
+    made = []
+    for n in range(count):
+        text, rest = "", n
+        while True:
+            text = chr(97 + rest % 26) + text
+            rest = rest // 26 - 1
+            if rest < 0:
+                break
+        made.append(text)
+    return made

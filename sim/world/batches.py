@@ -1,0 +1,290 @@
+"""Batches: whose decisions are due, what each of them senses, and where the answers of minds outside the kernel go.
+
+What is asked together depends on the update semantics alone, never on slices, pauses or who answers first. Synchronous:
+everybody who is asked in a round. Sequential random: everybody whose next turn is to decide, for until then nothing can
+change what they sense. Event time: model time is divided into windows; at the first decision that is due in a window all
+decisions of the window that are pending by then are asked together, each is applied at its due time, and one that was born
+inside the window waits for its end. A window of 0 asks one moment at a time, which is exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import numpy as np
+
+from sim.record.events import ORIGIN_CODES
+from sim.record.log import Log
+from sim.spec import Heard, Scenario
+from sim.world.asking import STATE
+from sim.world.books import NOW, PENDING, PLACE, ROUND
+from sim.world.buffer import MARGIN, ROWS
+from sim.world.clock import schedule, take_first
+from sim.world.linker import link
+from sim.world.loops import advance_events, advance_rounds
+from sim.world.view import NO_CHOICE, Draws
+
+# How many sweeps of the population the look-ahead of sequential updates covers at most.
+SWEEPS = 8
+# Seconds between two looks at whether the answers are there: the longest a pause or Ctrl-C has to wait.
+PATIENCE = 0.02
+
+
+@dataclass(frozen=True)
+class Due:
+    """One decision that is due.
+
+    Attributes:
+        agent: Row of the agent; for the books, not for the mind.
+        time: Model time at which it is asked.
+        view: The scenario's view.
+        state: The rule's columns of this agent, by attribute (for a rule that is asked).
+        draws: The draws of this decision.
+        memory: What the agent remembers, oldest first.
+    """
+
+    agent: int
+    time: float
+    view: Any
+    state: Any
+    draws: Draws
+    memory: tuple[Heard, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: option code, amount and where it came from (``sim.record.events.ORIGINS``)."""
+
+    option: int
+    amount: float = 1.0
+    origin: str = "rule"
+
+
+CENSORED = Answer(NO_CHOICE, math.nan, "censored")
+
+
+class Asker(Protocol):
+    """A mind that answers in batches."""
+
+    def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
+        """Begin to answer; the future's list is in the order of ``dues``. Its exception ends the run."""
+
+    def close(self) -> None:
+        """Let go of everything; the mind is not asked again."""
+
+    def beside(self, log: Log) -> Log:
+        """The run's tables with what this mind adds to them: ledger, payloads, notes."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Who decides in a mixed population.
+
+    Attributes:
+        rules: Compiled rules (modules), up to three; the first is the scenario's own.
+        ruled: Which rule each row follows and learns by, (agents,); -1 for a memory instead.
+        asked: Which asker each row asks, (agents,); -1 for none, and then its rule decides.
+        askers: The minds that are asked.
+        names: Names of the minds beside the first rule, for the scenario's ``Setup``.
+        memory: How many outcomes a memory holds.
+        window: Length of the windows of event time, in model time; 0 asks one moment at a time.
+    """
+
+    rules: tuple[Any, ...]
+    ruled: np.ndarray
+    asked: np.ndarray
+    askers: tuple[Asker, ...]
+    names: tuple[str, ...] = ()
+    memory: int = 5
+    window: float = 0.0
+
+
+class State:
+    """The columns of one mind by attribute; arrays are views, so that what a rule writes stays."""
+
+    def __init__(self, minds: Any, row: int) -> None:
+        self.__dict__.update(_minds=minds, _row=row)
+
+    def __getattr__(self, name: str) -> Any:
+        """The row of column ``name``."""
+        return self._minds[name][self._row]
+
+
+class Batches:
+    """The decisions that wait for an answer in one running world."""
+
+    def __init__(self, scenario: Scenario, built: Any, mixture: Mixture) -> None:
+        self.mixture = mixture
+        self.physics: Mapping[str, Any] = built.physics
+        roots = {name: built.physics[name] for name in ("sense", "inquire", "forget_answers") if name in built.physics}
+        self.plain = link(roots, bindings={}, compiled=False)
+        self.parties = (
+            link({"parties": built.physics["parties"]}, bindings={}, compiled=False).parties
+            if "parties" in built.physics
+            else None
+        )
+        self.loop = built.loop
+        self.window_end = -math.inf
+        self._waiting: list[tuple[list[Due], Future[list[Answer]]]] = []
+        del scenario
+
+    def settle(self, engine: Any, sink: Any) -> Iterator[float]:
+        """Bring the answers for the next steps, yielding the present while they are on their way.
+
+        When the generator is dropped the questions stay under way, and the next call waits for the same answers.
+        """
+        if not self._waiting:
+            if self.loop is advance_events and self._postponed(engine):
+                return
+            self._begin(engine, sink)
+        for _, answers in self._waiting:
+            while not answers.done():
+                _wait(answers)
+                yield engine.now
+        for dues, answers in self._waiting:
+            self._put(engine.minds, dues, answers.result())
+        self._waiting = []
+
+    def close(self) -> None:
+        """Drop what is under way and close the minds."""
+        for _, answers in self._waiting:
+            answers.cancel()
+        for asker in self.mixture.askers:
+            asker.close()
+
+    def beside(self, log: Log) -> Log:
+        """The run's tables with what the minds add."""
+        for asker in self.mixture.askers:
+            log = asker.beside(log)
+        return log
+
+    def _begin(self, engine: Any, sink: Any) -> None:
+        rows = self._rows(engine)
+        dues = [self._due(engine, sink, row) for row in rows]
+        asked = engine.minds["asker"]
+        for number, asker in enumerate(self.mixture.askers):
+            mine = [due for due in dues if asked[due.agent] == number]
+            if mine:
+                self._waiting.append((mine, asker.ask(mine)))
+
+    def _rows(self, engine: Any) -> list[int]:
+        """Rows of the agents to ask now, by key."""
+        world, minds = engine.world, engine.minds
+        wanted = (minds["asked"] == 1) & (minds["ready"] == 0)
+        if self.loop is advance_rounds:
+            later = np.zeros(len(wanted), bool)
+            later[world.agents["order"][world.count[PLACE] :]] = True
+            rows = np.flatnonzero(wanted & later & (world.agents["muted"] == 0))
+        elif self.loop is advance_events:
+            rows = self._pending(world, wanted)
+        else:
+            rows = self._next_turns(world, wanted)
+        return [int(r) for r in rows[np.argsort(world.agents["key"][rows])]]
+
+    def _pending(self, world: Any, wanted: np.ndarray) -> np.ndarray:
+        """Event time: who has a decision pending in the window that begins with the first moment of the clock."""
+        first = float(world.clock[0].time)
+        window = self.mixture.window
+        if window > 0:
+            self.window_end = (math.floor(first / window) + 1) * window
+            if self.window_end <= first:
+                self.window_end += window
+        moments = world.clock[: world.count[PENDING]]
+        near = moments["time"] < self.window_end if window > 0 else moments["time"] == first
+        agents = [self.physics["decider"](world, int(s)) for s in moments["subject"][near]]
+        return np.unique([a for a in agents if a >= 0 and wanted[a]]).astype(np.int64)
+
+    def _postponed(self, engine: Any) -> bool:
+        """Event time: put off a decision that was born inside the window to the window's end."""
+        world = engine.world
+        if self.mixture.window == 0 or float(world.clock[0].time) >= self.window_end:
+            return False
+        schedule(world, self.window_end, int(take_first(world)))
+        return True
+
+    def _next_turns(self, world: Any, wanted: np.ndarray) -> np.ndarray:
+        """Sequential random: whose next part in any update is to decide it."""
+        assert self.parties is not None
+        agents = len(wanted)
+        seen = np.zeros(agents, bool)
+        rows = []
+        number = int(world.count[ROUND])
+        for ahead in range(SWEEPS * agents):
+            first, other = self.parties(world, number + ahead)
+            if first < 0:
+                continue
+            if not seen[first] and wanted[first]:
+                rows.append(int(first))
+            seen[first] = seen[other] = True
+            if ahead % agents == agents - 1 and seen.all():
+                break
+        return np.array(rows, np.int64)
+
+    def _due(self, engine: Any, sink: Any, row: int) -> Due:
+        """What the agent in ``row`` senses now."""
+        world, minds, log = engine.world, engine.minds, engine.log
+        time = float(world.clock[0].time) if self.loop is advance_events else float(world.sums[NOW])
+        if "inquire" in self.physics:
+            if log.count[ROWS] + MARGIN > log.rows.shape[0]:
+                engine.drain(sink)
+            self.plain.inquire(world, log, row, time)
+        sensed = self.plain.sense(world, row)
+        view = SimpleNamespace(
+            **{n: _plain(getattr(sensed, n)) for n in sensed._fields},
+        )
+        if "forget_answers" in self.physics:
+            self.plain.forget_answers(world, row)
+        me = world.agents[row]
+        draws = Draws(np.uint64(me.stream), np.int64(me.decisions))
+        memory = remembered(minds, row) if minds["ruled"][row] < 0 else ()
+        return Due(row, time, view, State(minds, row), draws, memory)
+
+    def _put(self, minds: Any, dues: Sequence[Due], answers: Sequence[Answer]) -> None:
+        if len(answers) != len(dues):
+            raise RuntimeError(f"minds: {len(dues)} decisions were asked, {len(answers)} answered.")
+        for due, answer in zip(dues, answers, strict=True):
+            minds["answer"][due.agent] = answer.option
+            minds["amount"][due.agent] = answer.amount
+            minds["source"][due.agent] = ORIGIN_CODES[answer.origin]
+            minds["ready"][due.agent] = 1
+
+
+def _plain(value: Any) -> Any:
+    """A number as it is, an array as a copy: a view is a value."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _wait(answers: Future[list[Answer]]) -> None:
+    try:
+        answers.exception(timeout=PATIENCE)
+    except TimeoutError:
+        return
+
+
+def remembered(minds: Any, row: int) -> tuple[Heard, ...]:
+    """What the mind in ``row`` remembers, oldest first."""
+    room, heard = minds["heard_code"].shape[1], int(minds["heard"][row])
+    places = [n % room for n in range(max(0, heard - room), heard)]
+    columns = [minds[f"heard_{name}"][row] for name in Heard._fields]
+    return tuple(
+        Heard(int(columns[0][p]), int(columns[1][p]), float(columns[2][p]), int(columns[3][p])) for p in places
+    )
+
+
+def asking_columns(mixture: Mixture, *, bound: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The columns of ``sim.world.asking`` for every agent; rows that the scenario binds keep the first rule."""
+    agents = len(mixture.asked)
+    dims = {"memory": mixture.memory}
+    made = {name: np.full((agents, *(dims[d] for d in shape)), start, kind) for name, (kind, shape, start) in STATE.items()}
+    made["asked"][:] = mixture.asked >= 0
+    made["asker"][:] = np.maximum(mixture.asked, 0)
+    made["ruled"][:] = mixture.ruled
+    if bound is not None:
+        made["asked"][bound] = 0
+        made["ruled"][bound] = 0
+    return made
