@@ -108,10 +108,7 @@ def build(setup: Any) -> Any:
     return Built(
         world=world,
         loop=advance_sequence,
-        physics={
-            "turn": turn, "foresee": foresee, "sense": sense, "short": short, "decider": decider, "parties": parties,
-            "note": note,
-        },  # fmt: skip
+        physics=PHYSICS,
         dims={"capacity": room + 1},
         rule_values={},
         contacts=None,
@@ -254,6 +251,11 @@ def told(heard: Heard, view: Any) -> str:
     if heard.part == ACTOR:
         return f"You said '{word}', and the other {'knew it' if heard.value > 0 else 'did not know it'}."
     return f"Another said '{word}' to you."
+
+
+PHYSICS = {
+    "turn": turn, "foresee": foresee, "sense": sense, "short": short, "decider": decider, "parties": parties, "note": note,
+}  # fmt: skip
 
 
 def games(world: Any, log: Any) -> float:

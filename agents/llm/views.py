@@ -57,9 +57,9 @@ class Question:
 
     @cached_property
     def view_hash(self) -> str:
-        """32 hexadecimal digits over everything but the sample: equal views have equal hashes."""
-        options = [(o.words, o.code, o.amount, tuple(o.features.items())) for o in self.options]
-        text = json.dumps([self.scenario, self.fields, self.words, options, self.memory, self.width], sort_keys=True)
+        """32 hexadecimal digits over everything that is shown but the sample: equal views have equal hashes."""
+        options = [(o.words, *o.features.items()) for o in self.options]
+        text = json.dumps([self.scenario, self.fields, self.words, options, self.memory, self.width])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     @cached_property

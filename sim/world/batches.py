@@ -280,7 +280,9 @@ def asking_columns(mixture: Mixture, *, bound: np.ndarray | None) -> dict[str, n
     """The columns of ``sim.world.asking`` for every agent; rows that the scenario binds keep the first rule."""
     agents = len(mixture.asked)
     dims = {"memory": mixture.memory}
-    made = {name: np.full((agents, *(dims[d] for d in shape)), start, kind) for name, (kind, shape, start) in STATE.items()}
+    made = {
+        name: np.full((agents, *(dims[d] for d in shape)), start, kind) for name, (kind, shape, start) in STATE.items()
+    }
     made["asked"][:] = mixture.asked >= 0
     made["asker"][:] = np.maximum(mixture.asked, 0)
     made["ruled"][:] = mixture.ruled

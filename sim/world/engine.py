@@ -101,7 +101,7 @@ class Engine:
         interventions: tuple[Intervention, ...] = (),
         mixture: Mixture | None = None,
     ) -> None:
-        """Build the world of ``scenario``; ``rule`` is a rule module; ``rows`` as in ``Setup``; see ``LogPlan``, ``Mixture``."""
+        """Build the world of ``scenario``; ``rule`` is a rule module; ``rows`` as in ``Setup``; see LogPlan, Mixture."""
         self.scenario = scenario
         self.seed = seed
         self.plan = plan or LogPlan()
@@ -244,7 +244,9 @@ def new_minds(rules: tuple[Any, ...], built: Built, *, agents: int) -> tuple[Min
     state: dict[str, Any] = {}
     for rule in rules:
         if any(state.get(name, column) != column for name, column in rule.STATE.items()):
-            raise ParameterError("minds: two of the rules use one column name for different things; they cannot be mixed.")
+            raise ParameterError(
+                "minds: two of the rules use one column name for different things; they cannot be mixed."
+            )
         state |= rule.STATE
     columns = {}
     for name, (kind, dims, start) in state.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.world.books import NOW, PENDING, PHASE, PLACE, ROUND
-from sim.world.buffer import MARGIN, DECIDED_BY, ROWS
+from sim.world.buffer import DECIDED_BY, MARGIN, ROWS
 from sim.world.clock import take_first
 from sim.world.contract import UnboundError, apply, choose, lacks, origin, sense, void
 from sim.world.view import NO_CHOICE, Draws

@@ -1,6 +1,5 @@
 """A compiled rule asked in batches gives the compiled log, whatever the batches, slices and buffers."""
 
-import importlib
 from types import SimpleNamespace
 
 import numpy as np

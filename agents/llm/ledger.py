@@ -1,0 +1,87 @@
+"""Ledger: one row for every model call, and for every decision that was read from a cassette."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One call, or one decision replayed.
+
+    Attributes:
+        time: Model time at which the decision was asked for.
+        agent: Row of the agent.
+        model: The model asked.
+        reported_model: The model that the provider says answered.
+        request: Hash of the request (model, parameters, prompt version, view and sample).
+        frame: The prompt's frame: name, version, hash.
+        sample: Which sample of the view.
+        attempt: 1 for the first call of a decision; 0 where no call was made.
+        status: ``ok``, ``unreadable``, ``refused``, ``rate limited``, ``timeout``, ``connection``, ...
+        tokens_in: Prompt tokens as the provider reports them.
+        tokens_out: Answer tokens as the provider reports them.
+        tokens_cached: Those of the prompt tokens that the provider read from its own cache.
+        cost: US dollars; None for an unknown price.
+        latency: Seconds from request to answer.
+        origin: ``llm``, ``cassette`` or ``censored`` in the row that made the decision; None in the others.
+    """
+
+    time: float
+    agent: int
+    model: str
+    reported_model: str | None
+    request: str
+    frame: str
+    sample: int
+    attempt: int
+    status: str
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    cost: float | None = None
+    latency: float | None = None
+    origin: str | None = None
+
+
+_TYPES: dict[str, Any] = {
+    "float": pl.Float64, "int": pl.Int64, "str": pl.String, "str | None": pl.String, "int | None": pl.Int64,
+    "float | None": pl.Float64,
+}  # fmt: skip
+SCHEMA = {f.name: _TYPES[str(f.type)] for f in fields(Entry)}
+
+
+def table(entries: Sequence[Entry]) -> pl.DataFrame:
+    """The entries as a table, in the order of (time, agent, attempt): who answered first does not show."""
+    columns = {name: [getattr(e, name) for e in entries] for name in SCHEMA}
+    return pl.DataFrame(columns, schema=SCHEMA).sort("time", "agent", "attempt", maintain_order=True)
+
+
+def summary(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Decisions by origin, calls, tokens and cost of a run; cost is ``unknown`` where one call's price is."""
+    made = [e for e in entries if e.attempt > 0]
+    costs = [e.cost for e in made if e.tokens_in is not None]
+    known: float | str = "unknown" if any(c is None for c in costs) else sum(c for c in costs if c is not None)
+    return {
+        "decisions": dict(sorted(Counter(e.origin for e in entries if e.origin is not None).items())),
+        "calls": len(made),
+        "failed_calls": sum(e.status != "ok" for e in made),
+        "tokens_in": sum(e.tokens_in or 0 for e in made),
+        "tokens_out": sum(e.tokens_out or 0 for e in made),
+        "tokens_cached": sum(e.tokens_cached or 0 for e in made),
+        "cost": known,
+    }
+
+
+def sentence(decisions: dict[str, int]) -> str:
+    """How many decisions were genuine, for the report."""
+    total, lost = sum(decisions.values()), decisions.get("censored", 0)
+    parts = ", ".join(f"{n:,} {name}" for name, n in decisions.items() if name != "censored")
+    share = f" ({100 * (total - lost) / total:.1f} %)" if total else ""
+    genuine = f"{total - lost:,} of {total:,} decisions were genuine{share}: {parts or 'none'}"
+    return f"{genuine}; {lost:,} were censored."

@@ -1,0 +1,225 @@
+"""The one place where a model is called, through LiteLLM, which is imported only when a call is made."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from agents.llm.prompt import Prompt
+
+# What a failed call means: come back later, try again, or give up the run.
+THROTTLED, AGAIN, FATAL = "throttled", "again", "fatal"
+_KEY = re.compile(r"(sk|pk|key|tok)[-_][A-Za-z0-9_\-*]{4,}", re.IGNORECASE)
+_BEARER = re.compile(r"(bearer|api[-_ ]?key\W{1,3})\s*\S+", re.IGNORECASE)
+# Local servers want a key that they do not check.
+NO_KEY = "none"
+
+
+class ProviderProblem(RuntimeError):
+    """A model that cannot be asked as things stand; the message is one sentence without any key."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """How a model is asked.
+
+    Attributes:
+        name: ``provider/model``, as LiteLLM names it.
+        base_url: Address of the server; the provider's own when None.
+        temperature: None leaves it to the provider.
+        max_tokens: Longest answer in tokens; also what a budget reserves for one.
+        timeout: Seconds after which a call counts as failed.
+        retries: How often a failed call or an unreadable reply is tried again.
+        structured: ``schema`` asks for structured output, ``words`` only says in the prompt what form is wanted.
+        thoughts: Ask for free thoughts before the choice; they are kept as payload.
+    """
+
+    name: str
+    base_url: str | None = None
+    temperature: float | None = None
+    max_tokens: int = 200
+    timeout: float = 60.0
+    retries: int = 3
+    structured: str = "schema"
+    thoughts: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """A model's reply as it came, and what the provider reports about it."""
+
+    text: str | None
+    refused: bool
+    model: str
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    latency: float
+
+
+class Provider:
+    """Asks one model. Use it in one event loop only: the clients below it belong to the loop they were made in."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @cached_property
+    def litellm(self) -> Any:
+        """The library, set up so that it is quiet, sends nothing home and retries nothing by itself."""
+        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+        import litellm
+
+        litellm.telemetry = False
+        litellm.suppress_debug_info = True
+        litellm.num_retries = 0
+        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        return litellm
+
+    def check(self) -> None:
+        """ProviderProblem when the name says no provider, a key is missing, or the model takes no structured output."""
+        name, library = self.model.name, self.litellm
+        try:
+            _, provider, _, _ = library.get_llm_provider(name, api_base=self.model.base_url)
+        except Exception:
+            raise ProviderProblem(
+                f"--model: expected provider/model with a provider that LiteLLM knows, as in openai/gpt-4o-mini or "
+                f"ollama/llama3.2, got '{name}'."
+            ) from None
+        if self.model.base_url is None:
+            missing = library.validate_environment(name).get("missing_keys") or []
+            if missing:
+                raise ProviderProblem(
+                    f"model '{name}' needs a key: set {' and '.join(missing)} in the environment, name a server of your "
+                    "own with --base-url, or replay a cassette with --cassette-mode replay."
+                )
+        if self.model.structured == "schema":
+            supported = library.get_supported_openai_params(model=name.split("/", 1)[-1], custom_llm_provider=provider)
+            if supported is not None and "response_format" not in supported:
+                raise ProviderProblem(self._no_schema())
+
+    def _no_schema(self) -> str:
+        return (
+            f"model '{self.model.name}' takes no structured output; choose another one, or ask in words with "
+            "--structured words."
+        )
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """What is the same in every call."""
+        m, made = self.model, {"model": self.model.name, "timeout": self.model.timeout, "max_retries": 0}
+        provider = self.litellm.get_llm_provider(m.name, api_base=m.base_url)
+        allowed = self.litellm.get_supported_openai_params(model=provider[0], custom_llm_provider=provider[1]) or []
+        made |= {"max_tokens": m.max_tokens} if "max_tokens" in allowed else {}
+        made |= {"temperature": m.temperature} if m.temperature is not None else {}
+        if m.base_url is not None:
+            made["api_base"] = m.base_url
+            if provider[1] == "openai" and not os.environ.get("OPENAI_API_KEY"):
+                made["api_key"] = NO_KEY
+        self._seeded = "seed" in allowed
+        return made
+
+    async def ask(self, prompt: Prompt, *, seed: int) -> Said:
+        """One call; raises whatever the library raises, see ``meaning``."""
+        options = self.options
+        extra: dict[str, Any] = {"seed": seed} if self._seeded else {}
+        if self.model.structured == "schema":
+            extra["response_format"] = prompt.schema
+        began = time.perf_counter()
+        # Some transports know no timeout of their own.
+        async with asyncio.timeout(self.model.timeout + 1.0):
+            reply = await self.litellm.acompletion(messages=prompt.messages, **options, **extra)
+        latency = time.perf_counter() - began
+        choice = reply.choices[0] if reply.choices else None
+        message = choice.message if choice is not None else None
+        usage = getattr(reply, "usage", None)
+        details = getattr(usage, "prompt_tokens_details", None)
+        refused = bool(getattr(message, "refusal", None)) or getattr(choice, "finish_reason", "") == "content_filter"
+        return Said(
+            text=getattr(message, "content", None),
+            refused=refused,
+            model=str(reply.model or self.model.name),
+            tokens_in=int(getattr(usage, "prompt_tokens", 0) or 0),
+            tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
+            tokens_cached=int(getattr(details, "cached_tokens", 0) or 0),
+            latency=latency,
+        )
+
+    def meaning(self, error: Exception) -> tuple[str, str, float | None]:
+        """What a failed call means: THROTTLED, AGAIN or FATAL; a short word or, for FATAL, a sentence; seconds to wait."""
+        e, m = self.litellm.exceptions, self.model
+        where = m.base_url or "the provider's address"
+        if isinstance(error, e.AuthenticationError | e.PermissionDeniedError):
+            return FATAL, f"model '{m.name}': {where} refused the key; check the key in the environment.", None
+        if isinstance(error, e.NotFoundError):
+            return FATAL, f"model '{m.name}': {where} does not know this model; check --model and --base-url.", None
+        if isinstance(error, e.RateLimitError):
+            return THROTTLED, "rate limited", retry_after(error)
+        if isinstance(error, e.Timeout | TimeoutError):
+            return AGAIN, "timeout", None
+        if isinstance(error, e.BadRequestError | e.UnsupportedParamsError):
+            if isinstance(error, e.ContentPolicyViolationError):
+                return AGAIN, "refused", None
+            text = without_keys(str(error))
+            if "response_format" in text or "json_schema" in text or "structured" in text.lower():
+                return FATAL, self._no_schema(), None
+            return FATAL, f"model '{m.name}': {where} refused the request ({text[:200]}).", None
+        if isinstance(error, e.ServiceUnavailableError):
+            return THROTTLED, "unavailable", retry_after(error)
+        if isinstance(error, e.APIConnectionError):
+            return AGAIN, "connection", None
+        if isinstance(error, e.InternalServerError | e.APIError):
+            return AGAIN, "server error", retry_after(error)
+        return AGAIN, type(error).__name__, None
+
+    @cached_property
+    def prices(self) -> tuple[float, float, float] | None:
+        """US dollars for a token in, out and read from the provider's cache; None where the price map has no such model."""
+        try:
+            info = self.litellm.get_model_info(self.model.name)
+        except Exception:  # the library raises a plain Exception for a model it does not know
+            return None
+        tokens_in, tokens_out = info.get("input_cost_per_token"), info.get("output_cost_per_token")
+        if tokens_in is None or tokens_out is None:
+            return None
+        cached = info.get("cache_read_input_token_cost")
+        return float(tokens_in), float(tokens_out), float(tokens_in if cached is None else cached)
+
+    def cost(self, *, tokens_in: int, tokens_out: int, tokens_cached: int = 0) -> float | None:
+        """US dollars for so many tokens; None where the price is unknown. A server of one's own has no known price."""
+        if self.model.base_url is not None or self.prices is None:
+            return None
+        dear, out, cheap = self.prices
+        return (tokens_in - tokens_cached) * dear + tokens_cached * cheap + tokens_out * out
+
+    async def close(self) -> None:
+        """Close the clients of this loop."""
+        closing = getattr(self.litellm, "close_litellm_async_clients", None)
+        if closing is not None:
+            await closing()
+
+
+def retry_after(error: Exception) -> float | None:
+    """Seconds that the provider asks to wait, from its headers; None where it does not say."""
+    response = getattr(error, "response", None)
+    headers = getattr(error, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) * unit)
+        except (KeyError, TypeError, ValueError):
+            continue
+    return None
+
+
+def without_keys(text: str) -> str:
+    """``text`` without anything that is or looks like a key."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD")):
+            text = text.replace(value, "***")
+    return _BEARER.sub("***", _KEY.sub("***", " ".join(text.split())))
