@@ -21,6 +21,7 @@ class Log:
         states: ``run, time, agent, variable, value``, or None.
         payloads: ``id, text`` of message contents, or None.
         ledger: One row per model call, or None.
+        decisions: One row per decision of a mind that was asked: view, memory, options, choice; or None.
         kept: What the log kept of what happened: ``full``, ``window``, ``sample`` or ``counters``.
         missing: Columns of the schema that the source did not have.
         notes: Sentences about how the log was made that a report has to print.
@@ -33,6 +34,7 @@ class Log:
     states: pl.DataFrame | None = None
     payloads: pl.DataFrame | None = None
     ledger: pl.DataFrame | None = None
+    decisions: pl.DataFrame | None = None
     kept: str = "full"
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

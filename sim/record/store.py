@@ -18,7 +18,7 @@ from sim.record.log import Log
 
 EVENTS = "events.parquet"
 INDEX = "log.json"
-TABLES = ("agents", "contacts", "states", "payloads", "ledger")
+TABLES = ("agents", "contacts", "states", "payloads", "ledger", "decisions")
 # Rows gathered in memory before a part is written: at about 120 bytes each, half a gigabyte.
 PART_ROWS = 1 << 22
 
@@ -31,10 +31,10 @@ def write_log(log: Log, folder: Path | str) -> Path:
     """Write ``log`` into ``folder`` and return the path of its event table.
 
     ``events.parquet``, those tables of the log that exist (``agents``, ``contacts``, ``states``, ``payloads``,
-    ``ledger``, and ``runs`` from ``log.meta``), and ``log.json`` with everything that is no table. Each file is written
-    under a temporary name and renamed, the event table last; tables that the log does not have are removed. The rest of
-    ``meta`` has to be JSON with text as keys (TypeError otherwise). OSError with the path when the disk is full or the
-    folder cannot be written; nothing half-written stays.
+    ``ledger``, ``decisions``, and ``runs`` from ``log.meta``), and ``log.json`` with everything that is no table. Each
+    file is written under a temporary name and renamed, the event table last; tables that the log does not have are
+    removed. The rest of ``meta`` has to be JSON with text as keys (TypeError otherwise). OSError with the path when the
+    disk is full or the folder cannot be written; nothing half-written stays.
     """
     text = _index_text(log)
     place = _folder(folder)

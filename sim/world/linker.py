@@ -34,8 +34,7 @@ STATE, STATE_ROW = "state", "state_row"
 AGGREGATES = ("world", "log", "minds", STATE)
 SPREAD = "_spread"
 # Kernels never allocate, so they need no reference counts; only the roots are called from Python.
-# The interpreter is free while a kernel runs: a page can answer a click meanwhile.
-ROOT_OPTIONS = "@njit(_nrt=False, nogil=True, cache=True)"
+ROOT_OPTIONS = "@njit(_nrt=False, cache=True)"
 INNER_OPTIONS = "@njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)"
 Function = Callable[..., Any]
 

@@ -1,0 +1,73 @@
+"""Recorded decisions: what a mind that is asked saw, could choose and chose, one row each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from sim.record.log import Log
+from sim.spec import Scenario
+from sim.world.batches import Answer, Asker, Due
+from sim.world.view import NO_CHOICE
+
+SCHEMA = {
+    "agent": pl.Int64, "time": pl.Float64, "origin": pl.String, "option": pl.Int64, "amount": pl.Float64,
+    "fields": pl.String, "memory": pl.String, "options": pl.String,
+}  # fmt: skip
+# One option as it is recorded: code, amount, features, words.
+Offered = tuple[int, float, Mapping[str, float], str]
+
+
+def fields_of(due: Due) -> dict[str, float]:
+    """The view's scalar fields."""
+    return {name: float(value) for name, value in vars(due.view).items() if not isinstance(value, np.ndarray)}
+
+
+def offered(scenario: Scenario, due: Due) -> list[Offered]:
+    """The options of a view: code, amount, features, words."""
+    assert scenario.options is not None
+    made = scenario.options(due.view, due.memory, due.draws)
+    return [(c.code, c.amount, dict(c.features), c.words) for c in made]
+
+
+class Recorder:
+    """Asks another mind and keeps a row of every decision; ``beside`` adds the table ``decisions``."""
+
+    def __init__(self, mind: Asker, scenario: Scenario) -> None:
+        self.mind, self.scenario = mind, scenario
+        self.rows: list[tuple[Any, ...]] = []
+
+    def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
+        """The other mind's answers; the rows are kept when they are there."""
+        # What a due senses may change once its answer is applied.
+        seen = [(d.agent, d.time, fields_of(d), [tuple(h) for h in d.memory], offered(self.scenario, d)) for d in dues]
+        answers = self.mind.ask(dues)
+        answers.add_done_callback(lambda done: self._keep(seen, done))
+        return answers
+
+    def close(self) -> None:
+        """Close the other mind."""
+        self.mind.close()
+
+    def beside(self, log: Log) -> Log:
+        """The tables with the decisions added, in the order in which they were asked."""
+        return replace(self.mind.beside(log), decisions=self.frame())
+
+    def frame(self) -> pl.DataFrame:
+        """The decisions so far as a table."""
+        return pl.DataFrame(sorted(self.rows, key=lambda row: (row[1], row[0])), schema=SCHEMA, orient="row")
+
+    def _keep(self, seen: list[Any], done: Future[list[Answer]]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        for (agent, time, fields, memory, options), answer in zip(seen, done.result(), strict=True):
+            none = answer.option == NO_CHOICE
+            told = [json.dumps(part, separators=(",", ":")) for part in (fields, memory, options)]
+            amount = None if none else answer.amount
+            self.rows.append((agent, time, answer.origin, None if none else answer.option, amount, *told))
