@@ -6,19 +6,28 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from experiments.errors import RunFailed, UsageProblem
-from experiments.executor import Job, Outcome, Progress, execute
+from experiments.executor import RESULTS, SUFFIX, Job, Outcome, Progress, execute
+from sim.detectors.surrogates import LEAST, Surrogates
+
+if TYPE_CHECKING:
+    from scenarios.worlds.world import World
+    from sim.record.log import Log
 
 CHUNK = 10  # worlds done by one job
 POWER_STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 POWER_SIZES = (0.5, 1.0, 2.0)  # times the world's own number of events
 LEVEL = 0.05
 SEEDS = 1_000_000  # far from the seeds of tests and of tuning
+CODE = ("sim/detectors", "scenarios/worlds")  # sources that decide what a study measures
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,9 @@ class Calibration:
             detector ``all of them`` counts a world with any discovery once.
         power: One row per planted world, strength and number of events: ``world, kind, strength, events, worlds, found,
             rate, low, high``.
-        costs: One row per world: ``world, events, seconds`` (mean per log, all detectors).
+        costs: One row per world and size: ``world, events, seconds`` (mean per log, all detectors asked).
+        times: One row per detector: ``detector, logs, seconds, slowest, most`` (mean per log that it can be asked of, the
+            world in which that is most, and how much it is there).
         failed: Tracebacks of jobs that failed.
     """
 
@@ -84,6 +95,7 @@ class Calibration:
     claims: pl.DataFrame
     power: pl.DataFrame
     costs: pl.DataFrame
+    times: pl.DataFrame
     failed: tuple[str, ...] = ()
 
 
@@ -92,15 +104,27 @@ def calibrate(
     *,
     folder: Path,
     workers: int | None = None,
+    resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Calibration:
-    """Run the study on the local executor; results stay in ``folder``, and a second call does what is missing.
+    """Run the study on the local executor; results stay in ``folder``, one file for each job.
+
+    Args:
+        study: What is measured.
+        folder: Where the results go.
+        workers: Number of processes; by default one for each core.
+        resume: Go on in a folder that holds results: those of the same study and the same code are not made again.
+        progress: Called after each job.
 
     Raises:
-        UsageProblem: For a study that cannot be done.
+        UsageProblem: For a study that cannot be done, or a folder that holds results when ``resume`` was not asked for.
         RunFailed: When every job failed; the first traceback is in the message.
     """
     jobs = list(jobs_of(study.checked()))
+    if not resume and any(folder.glob(f"{RESULTS}/*{SUFFIX}")):
+        raise UsageProblem(
+            f"calibrate: {folder} holds results already; go on there with --resume, or choose another folder."
+        )
     outcomes = execute(jobs, folder=folder, workers=workers, progress=progress)
     failed = tuple(o.error for o in outcomes if o.error)
     if failed and len(failed) == len(outcomes):
@@ -108,26 +132,48 @@ def calibrate(
     return summary(outcomes, failed)
 
 
+def code() -> str:
+    """Twelve digits over the sources of detectors and control worlds: results of other code are not reused."""
+    digest = sha256()
+    root = Path(__file__).parent.parent
+    for path in sorted(p for part in CODE for p in (root / part).glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def jobs_of(study: Study) -> Iterator[Job]:
-    """The study as jobs: null worlds, and planted worlds of every strength and size."""
+    """The study as jobs: null worlds, and planted worlds of every strength and size for the detectors they are made for.
+
+    In a null world every detector asked has to be silent, but those that rightly find something there. The first job of
+    each null world also takes the time of each detector alone.
+    """
     from scenarios.worlds.world import worlds
 
     known = [w for _, w in worlds.items() if study.only is None or w.name in study.only]
-    start = SEEDS * (1 + study.seed)
-    common = {"detectors": list(study.detectors) if study.detectors is not None else None, "alpha": study.alpha}
+    start, version = SEEDS * (1 + study.seed), code()
     for world in known:
+        asked = asked_of(world, study.detectors)
         grid = [(0.0, world.events, study.worlds)] if world.plants is None else []
-        if world.plants is not None and _aimed(world.detectors, study.detectors):
+        if world.plants is not None:
             grid = [(s, round(world.events * k), study.repeats) for s in POWER_STRENGTHS for k in POWER_SIZES]
-        for strength, events, count in grid:
+        for strength, events, count in grid if asked else ():
             for first in range(0, count, CHUNK):
-                seeds = [start + first, min(CHUNK, count - first)]
-                arguments = {"world": world.name, "strength": strength, "events": events, "seeds": seeds, **common}
+                arguments = {
+                    "world": world.name, "strength": strength, "events": events, "detectors": asked,
+                    "seeds": [start + first, min(CHUNK, count - first)], "alpha": study.alpha, "code": version,
+                    "timed": first == 0 and world.plants is None,
+                }  # fmt: skip
                 yield Job("experiments.calibrate:worlds_done", arguments)
 
 
-def _aimed(meant: Sequence[str], asked: Sequence[str] | None) -> bool:
-    return asked is None or not meant or bool(set(meant) & set(asked))
+def asked_of(world: World, chosen: Sequence[str] | None) -> list[str]:
+    """Names of the detectors that are asked in a world: see ``jobs_of``."""
+    from sim.detectors.core import detectors
+
+    names = detectors.names() if chosen is None else list(chosen)
+    if world.plants is not None:
+        return [name for name in names if name in world.detectors]
+    return [name for name in names if not set(detectors.get(name).kinds) <= set(world.holds)]
 
 
 def worlds_done(
@@ -136,25 +182,44 @@ def worlds_done(
     strength: float,
     events: int,
     seeds: Sequence[int],
-    detectors: Sequence[str] | None,
+    detectors: Sequence[str],
     alpha: float,
+    timed: bool = False,
+    code: str = "",
 ) -> list[dict[str, Any]]:
-    """Make control worlds with consecutive seeds (first, count) and say what detection made of each; one dict a world."""
+    """Make control worlds with consecutive seeds (first, count) and say what detection made of each; one dict a world.
+
+    ``code`` only tells jobs of different code apart.
+    """
     from scenarios.worlds.world import worlds
     from sim.detectors.engine import detect
 
+    del code
+    chosen = worlds.get(world)
     made = []
     for seed in range(seeds[0], seeds[0] + seeds[1]):
-        log = worlds.get(world).log(seed, events=events, strength=strength)
+        log = chosen.log(seed, events=events, strength=strength)
         started = time.perf_counter()
         report = detect(log, detectors=detectors, alpha=alpha, seed=seed)
+        seconds = round(time.perf_counter() - started, 4)
         tests: dict[str, list[float]] = defaultdict(list)
         for row in report.ledger:
             if row.p is not None:
                 tests["|".join((row.detector, row.claim_tested, row.null))].append(round(row.p, 5))
-        found = sorted({(s.detector, s.kind) for s in report.discovered})
-        made.append({"tests": tests, "found": found, "seconds": round(time.perf_counter() - started, 4)})
+        found = sorted({(s.detector, s.kind) for s in report.discovered if s.kind not in chosen.holds})
+        made.append({"tests": tests, "found": found, "seconds": seconds})
+    if timed:
+        made[-1]["alone"] = {name: _alone(log, name, alpha, seed) for name in sorted({t.split("|")[0] for t in tests})}
     return made
+
+
+def _alone(log: Log, name: str, alpha: float, seed: int) -> float:
+    """Seconds that one detector takes for a log, once everything is compiled."""
+    from sim.detectors.engine import detect
+
+    started = time.perf_counter()
+    detect(log, detectors=[name], alpha=alpha, seed=seed)
+    return round(time.perf_counter() - started, 4)
 
 
 def summary(outcomes: Sequence[Outcome], failed: tuple[str, ...] = ()) -> Calibration:
@@ -178,8 +243,24 @@ def summary(outcomes: Sequence[Outcome], failed: tuple[str, ...] = ()) -> Calibr
                 for (name, _, events), rows in sorted(done.items())
             ]
         ),
+        times=_frame(_times(nulls)),
         failed=failed,
     )
+
+
+def _times(nulls: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Seconds of each detector alone, over the null worlds in which it found something to test."""
+    alone: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for world, rows in nulls.items():
+        for name, seconds in (pair for row in rows for pair in row.get("alone", {}).items()):
+            alone[name].append((seconds, world))
+    return [
+        {
+            "detector": name, "logs": len(took), "seconds": sum(s for s, _ in took) / len(took),
+            "slowest": max(took)[1], "most": max(took)[0],
+        }
+        for name, took in sorted(alone.items())
+    ]  # fmt: skip
 
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -200,11 +281,25 @@ def _tests(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, A
     for test, p in sorted(values.items()):
         detector, claim, null = test.split("|")
         # Rejected without a test counts as p = 1, so only worlds that are tested in full can show uniform p-values.
-        uniform = float(kstest(p, "uniform").pvalue) if exact and max(p) < 1.0 and len(p) >= 20 else None
+        uniform = float(kstest(spread(p, seed=len(p)), "uniform").pvalue) if exact and max(p) < 1.0 and len(p) >= 20 else None
         yield {
             "detector": detector, "claim": claim, "null": null, "world": name, "exact": exact, "tests": len(p),
             **_rated("beaten", sum(v <= LEVEL for v in p), len(p)), "uniform": uniform,
         }  # fmt: skip
+
+
+def spread(p: Sequence[float], *, seed: int) -> NDArray[np.float64]:
+    """p-values of sequential tests, each drawn uniformly from the step that it closes, so that they can be uniform.
+
+    A test that ends at its tenth exceedance among r > 19 surrogates has p = 10 / r, the next smaller value being
+    10 / (r + 1); one that ends with the first 19 has p in twentieths.
+    """
+    stop, least = Surrogates().stop, LEAST + 1
+    values = np.asarray(p, dtype=np.float64)
+    r = np.round(stop / values)
+    below = np.where(values > stop / least, values - 1.0 / least, stop / (r + 1.0))
+    stepped = (values > stop / least) | np.isclose(values, stop / r, atol=1e-5)
+    return np.where(stepped, values - np.random.default_rng(seed).random(len(values)) * (values - below), values)
 
 
 def _claims(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -223,7 +318,7 @@ def _power(key: tuple[str, float, int], rows: Sequence[Mapping[str, Any]]) -> di
 
     name, strength, events = key
     kind = worlds.get(name).plants
-    hits = sum(any(k == kind for _, k in row["found"]) for row in rows)
+    hits = sum(any(k == kind for _, k in row["found"]) for row in rows)  # whichever detector found it
     base = {"world": name, "kind": kind, "strength": strength, "events": events, "worlds": len(rows)}
     return {**base, **_rated("found", hits, len(rows))}
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experiments.commands._show import Json, below_home, emit, names, progress
+
+if TYPE_CHECKING:
+    from experiments.executor import Progress
 
 HELP = """Measure false alarms on null worlds and power on planted ones, and write a table and a figure per detector.
 
@@ -25,9 +28,10 @@ def command(
     alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
     seed: Annotated[int, typer.Option(help="Takes other worlds for another seed.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; by default one for each core.")] = None,
-    out: Annotated[
-        Path, typer.Option(help="Folder for results, table and figures; what is there already is not done again.")
-    ] = Path("calibration"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in a folder that holds results; only what is missing is done.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for results, table and figures.")] = Path("calibration"),
     as_json: Json = False,
 ) -> None:
     """See HELP."""
@@ -41,11 +45,12 @@ def command(
             study,
             folder=out,
             workers=workers,
-            progress=lambda p: say(p.done, p.total, f"{p.done} of {p.total} jobs, {p.failed} failed"),
+            resume=resume,
+            progress=lambda p: say(p.done, p.total, _said(p)),
         )
         paths = write(made, folder=out, command=_command(study))
     if as_json:
-        tables = {name: getattr(made, name).to_dicts() for name in ("tests", "claims", "power", "costs")}
+        tables = {name: getattr(made, name).to_dicts() for name in ("tests", "claims", "power", "costs", "times")}
         emit({"folder": str(out), **tables, "failed": list(made.failed)})
         return
     for row in made.claims.to_dicts() if made.claims.height else ():
@@ -59,6 +64,11 @@ def command(
             f"{len(made.failed)} jobs failed; the first said: {made.failed[0].strip().splitlines()[-1]}", err=True
         )
     typer.echo(f"Table: {below_home(paths[0])}")
+
+
+def _said(at: Progress) -> str:
+    left = "" if at.seconds_left is None else f", about {at.seconds_left / 60.0:.0f} min left"
+    return f"{at.done} of {at.total} jobs, {at.failed} failed{left}"
 
 
 def _command(study: object) -> str:

@@ -77,7 +77,14 @@ def _page(made: Calibration, command: str, figures: Sequence[Path]) -> Iterator[
         )
     if made.costs.height:
         yield "## Time\n"
-        yield "Mean seconds of one core for a log with all detectors.\n"
+        if made.times.height:
+            yield "Seconds of one core for each detector alone, in the null worlds in which it has something to test.\n"
+            rows = made.times.sort("detector").to_dicts()
+            yield from _table(
+                ("detector", "logs", "mean", "most", "in"),
+                ((r["detector"], r["logs"], f"{r['seconds']:.2f}", f"{r['most']:.2f}", r["slowest"]) for r in rows),
+            )
+        yield "Mean seconds of one core for a log with all detectors asked.\n"
         rows = made.costs.group_by("world", "events").agg(pl.col("seconds").mean()).sort("world", "events").to_dicts()
         yield from _table(
             ("world", "events", "seconds"), ((r["world"], f"{r['events']:,}", f"{r['seconds']:.2f}") for r in rows)

@@ -30,6 +30,8 @@ class World:
         detectors: Names of the detectors that it is meant to try; the others must live with it too.
         tempts: For a look-alike, the kind that a careless detector would claim.
         exact: The null of the tested claims holds exactly here, so p-values have to be uniform, not only cautious.
+        holds: Kinds that are rightly found here besides what is planted: two groups that contact each other by turns are
+            no ring, but they do play two roles. Finding them is no false alarm.
     """
 
     name: str
@@ -41,6 +43,7 @@ class World:
     detectors: tuple[str, ...] = ()
     tempts: str = ""
     exact: bool = False
+    holds: tuple[str, ...] = ()
 
     def log(
         self, seed: int, *, agents: int | None = None, events: int | None = None, strength: float | None = None

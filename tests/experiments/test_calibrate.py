@@ -5,8 +5,9 @@ import re
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
-from experiments.calibrate import SEEDS, Study, calibrate, jobs_of, summary, worlds_done
+from experiments.calibrate import SEEDS, Study, calibrate, jobs_of, spread, summary, worlds_done
 from experiments.cli import call
 from experiments.errors import UsageProblem
 from experiments.executor import Outcome, stored
@@ -33,7 +34,9 @@ def test_every_null_world_is_counted_once(made):
 def test_a_second_call_does_nothing_again(made):
     folder, calibration = made
     seen = []
-    again = calibrate(SMALL, folder=folder, workers=1, progress=seen.append)
+    with pytest.raises(UsageProblem, match="--resume"):
+        calibrate(SMALL, folder=folder, workers=1)
+    again = calibrate(SMALL, folder=folder, workers=1, resume=True, progress=seen.append)
     assert seen == []
     assert again.tests.equals(calibration.tests)
 
@@ -46,6 +49,30 @@ def test_a_worker_finds_what_the_same_seeds_give_here(made):
     assert [row["tests"] for row in here] == [row["tests"] for row in there]
     assert [row["found"] for row in here] == [row["found"] for row in there]
     assert job.arguments["seeds"][0] == SEEDS
+
+
+def test_detectors_are_asked_where_they_have_to_be_silent_or_to_find_what_is_planted():
+    """A kind that a world rightly holds is no false alarm; planted worlds try the detectors they are made for."""
+    jobs = list(jobs_of(Study(worlds=1, repeats=1)))
+    asked = {job.arguments["world"]: job.arguments["detectors"] for job in jobs}
+    assert "roles" not in asked["ping-pong"]
+    assert {"teams", "hierarchy"} <= set(asked["ping-pong"])
+    assert asked["teams"] == ["teams"]
+    assert len({job.key for job in jobs}) == len(jobs)
+
+
+def test_results_of_other_code_are_not_reused(tmp_path, monkeypatch):
+    (job, *_) = jobs_of(SMALL)
+    monkeypatch.setattr("experiments.calibrate.code", lambda: "other")
+    (other, *_) = jobs_of(SMALL)
+    assert job.key != other.key
+
+
+def test_every_detector_has_a_time(made):
+    _, calibration = made
+    (row,) = calibration.times.to_dicts()
+    assert (row["detector"], row["logs"]) == ("teams", 2)
+    assert 0.0 < row["seconds"] <= row["most"]
 
 
 def test_rates_are_shares_of_the_tests_beaten_at_the_level():
@@ -68,10 +95,22 @@ def test_the_page_holds_every_row_and_a_figure_for_each_detector(made):
     paths = write(calibration, folder=folder, command="swarmscope calibrate --worlds 20")
     page = paths[0].read_text()
     assert "`swarmscope calibrate --worlds 20`" in page
-    assert len(re.findall(r"^\| teams \|", page, re.M)) == calibration.tests.height
+    assert len(re.findall(r"^\| teams \|", page, re.M)) == calibration.tests.height + calibration.times.height
     assert [p.name for p in paths[1:]] == ["calibration-teams.svg"]
     assert paths[1].read_text().lstrip().startswith("<?xml")
     assert all(f"]({p.name})" in page for p in paths[1:])
+
+
+def test_p_values_of_sequential_tests_are_spread_over_their_steps():
+    """A test that stops at the tenth exceedance has p in steps of up to 0.05; spread, the p-values are uniform."""
+    rng = np.random.default_rng(3)
+    known = []
+    for _ in range(2000):
+        above = np.cumsum(rng.random(400) < rng.random())
+        r = max(int(np.searchsorted(above, 10)) + 1, 19)
+        known.append(10 / r if 19 < r <= 400 else (1 + above[min(r, 400) - 1]) / (1 + min(r, 400)))
+    assert kstest(known, "uniform").pvalue < 0.01
+    assert kstest(spread(known, seed=1), "uniform").pvalue > 0.001
 
 
 @pytest.mark.parametrize(
