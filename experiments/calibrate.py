@@ -281,7 +281,9 @@ def _tests(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, A
     for test, p in sorted(values.items()):
         detector, claim, null = test.split("|")
         # Rejected without a test counts as p = 1, so only worlds that are tested in full can show uniform p-values.
-        uniform = float(kstest(spread(p, seed=len(p)), "uniform").pvalue) if exact and max(p) < 1.0 and len(p) >= 20 else None
+        uniform = (
+            float(kstest(spread(p, seed=len(p)), "uniform").pvalue) if exact and max(p) < 1.0 and len(p) >= 20 else None
+        )
         yield {
             "detector": detector, "claim": claim, "null": null, "world": name, "exact": exact, "tests": len(p),
             **_rated("beaten", sum(v <= LEVEL for v in p), len(p)), "uniform": uniform,

@@ -235,4 +235,11 @@ _add("popular partners", "Everybody keeps to one or two popular others.", None, 
 _add("uneven teams", "Teams, and uneven activity unrelated to them.", "teams", uneven_teams, tempts="hierarchy")
 _add("uneven grid", "A grid, and uneven activity unrelated to places.", None, uneven_grid, tempts="hierarchy")
 _add("ping-pong", "Two groups contact each other.", None, ping_pong, tempts="ring", holds=("roles", "market"))
-_add("two-way ring", "A ring of stations without a sense of rotation.", None, two_way_ring, tempts="ring", holds=("roles",))
+_add(
+    "two-way ring",
+    "A ring of stations without a sense of rotation.",
+    None,
+    two_way_ring,
+    tempts="ring",
+    holds=("roles",),
+)

@@ -38,8 +38,11 @@ ORIGINS = ("rule", "llm", "cassette", "table", "human", "external", "censored")
 # A class says what a kind does, whatever it is called; detectors ask for classes. `transfers`: the item moves from
 # source to target. `initiates`: source starts something with target. `replies`: answers an earlier event of the target.
 # `reads`, `writes`: touches the artefact. `enters`, `leaves`: the item comes into, or goes out of, the system.
-# `works`: service was spent on the item by source. `decides`: source took an option (value is its index).
-CLASSES = ("transfers", "initiates", "replies", "reads", "writes", "enters", "leaves", "works", "decides")
+# `works`: service was spent on the item by source. `decides`: source took an option (value is its index). `offers`:
+# source would take the item for the price in value. `awards`: source gives it to target, one of those who offered.
+CLASSES = (
+    "transfers", "initiates", "replies", "reads", "writes", "enters", "leaves", "works", "decides", "offers", "awards",
+)  # fmt: skip
 
 KINDS: dict[str, tuple[str, ...]] = {
     "arrive": ("enters",),
@@ -71,6 +74,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "mute": (),
     "set": (),
     "undecided": (),
+    "bid": ("replies", "offers"),
+    "award": ("replies", "awards"),
 }
 
 # Kinds as the world writes them: a small integer in the buffers, a category in the tables.

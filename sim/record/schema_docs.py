@@ -35,6 +35,8 @@ CLASS_MEANING = {
     "leaves": "the item goes out of the system at source",
     "works": "service was spent on the item by source",
     "decides": "source took an option",
+    "offers": "source would take the item for the price in value",
+    "awards": "source gives the item to target, one of those who offered",
 }
 ORIGIN_MEANING = {
     "rule": "a compiled or written rule",
