@@ -16,6 +16,8 @@ from experiments.folder import MANIFEST, SCHEMA_VERSION, clear_way, is_run, read
 from experiments.interrupts import Brake
 
 if TYPE_CHECKING:
+    from agents.llm.settings import Asking
+    from agents.minds import Part
     from experiments.analysis import Analysis, Progress, Settings
     from sim.record.log import Log
     from sim.record.store import EventWriter
@@ -61,6 +63,8 @@ class Plan:
     values: Mapping[str, Value]
     rule: str
     mind: str
+    parts: tuple[Part, ...]
+    asking: Asking
     seed: int
     until: float
     log: LogPlan
@@ -80,8 +84,39 @@ class Plan:
             "until": self.until,
             "log": self.log.words(),
             "interventions": [vars(i) for i in self.interventions],
-            "code": code_version([built, f"agents.rules.{self.rule}", "sim.world.engine"]),
+            "code": code_version([built, *self._minds, "sim.world.engine"]),
+            **self._asked,
         }
+
+    @property
+    def asks(self) -> bool:
+        """True when language models decide for some of the agents."""
+        return any(part.name == "llm" for part in self.parts)
+
+    @property
+    def models(self) -> list[str]:
+        """The models asked, once each."""
+        from agents.minds import models_of
+
+        return models_of(self.parts, self.asking)
+
+    @property
+    def _minds(self) -> list[str]:
+        names = dict.fromkeys([self.rule, *(part.name for part in self.parts if part.name != "llm")])
+        return [f"agents.rules.{name}" for name in names] + (["agents.llm.mind"] if self.asks else [])
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """What of the minds decides the log, beside the rule."""
+        if not self.parts:
+            return {}
+        from agents.llm.prompt import frame_for
+
+        parts = [vars(part) for part in self.parts]
+        if not self.asks:
+            return {"minds": parts}
+        asked = {"models": self.models, **self.asking.decides()}
+        return {"minds": parts, "asking": asked, "prompt": frame_for(self.scenario.name).seal}
 
     def command(self) -> str:
         """The command line that makes this run again."""
@@ -90,6 +125,7 @@ class Plan:
             words += ["--set", f"{name}={_said(value)}"]
         words += ["--until", f"{self.until:g}", "--seed", str(self.seed)]
         words += [] if self.mind == "rule" else ["--mind", self.mind]
+        words += self.asking.words() if self.asks else []
         words += [] if self.log.mode == "full" else ["--log", self.log.words()]
         return shlex.join(words)
 
@@ -108,15 +144,23 @@ def plan(
     until: float | None = None,
     seed: int = 0,
     mind: str = "rule",
+    asking: Asking | None = None,
     log: str = "full",
     interventions: Sequence[Intervention] = (),
+    check_minds: bool = True,
 ) -> Plan:
-    """Check what is asked for; UnknownNameError, ParameterError or UsageProblem where it cannot be done."""
+    """Check what is asked for; UnknownNameError, ParameterError or UsageProblem where it cannot be done.
+
+    Without ``check_minds`` a model's key and a cassette's content are not looked at.
+    """
+    from agents.llm.settings import Asking
     from sim.spec import scenarios
 
     chosen = scenarios.get(scenario)
     values = chosen.values(preset, changes)
-    rule = chosen.rule_for(preset) if mind == "rule" else mind
+    rule = mind if mind in chosen.rules else chosen.rule_for(preset)
+    asked = (asking or Asking()).checked()
+    parts = _parts(chosen, mind, rule=rule, asking=asked, checked=check_minds)
     from sim.world.engine import LogPlan, rule_module
 
     rule_module(rule, chosen)
@@ -130,11 +174,34 @@ def plan(
         values=values,
         rule=rule,
         mind=mind,
+        parts=parts,
+        asking=asked,
         seed=int(seed),
         until=end,
         log=LogPlan.parse(log),
         interventions=tuple(interventions),
     )
+
+
+def _parts(scenario: Scenario, mind: str, *, rule: str, asking: Asking, checked: bool) -> tuple[Part, ...]:
+    """The parts of a mixed or asked population, checked; none where one compiled rule decides for all."""
+    if mind == "rule" or mind in scenario.rules:
+        if asking.model is not None:
+            raise UsageProblem(f"--model {asking.model}: no language model decides in this run; add --mind llm.")
+        return ()
+    from agents.llm.cassette import CassetteProblem
+    from agents.llm.provider import ProviderProblem
+    from agents.minds import check, models_of, parse
+
+    parts = parse(mind, scenario, rule=rule)
+    models_of(parts, asking)
+    if not checked:
+        return parts
+    try:
+        check(parts, scenario, asking)
+    except (CassetteProblem, ProviderProblem) as error:
+        raise UsageProblem(str(error)) from None
+    return parts
 
 
 def run(
@@ -145,6 +212,7 @@ def run(
     until: float | None = None,
     seed: int = 0,
     mind: str = "rule",
+    asking: Asking | None = None,
     log: str = "full",
     out: Path | str = OUT,
     interventions: Sequence[Intervention] = (),
@@ -161,7 +229,9 @@ def run(
         changes: Parameter values that differ from the preset.
         until: Model time at which the run ends; the scenario's own when None.
         seed: Seed of every draw, any whole number (taken modulo 2^64).
-        mind: ``rule`` for the rule of the preset, or the name of another rule the scenario takes.
+        mind: ``rule`` for the rule of the preset, the name of another rule the scenario takes, ``llm``, or a mixture
+            (see ``agents.minds``).
+        asking: How language models are asked, where they are.
         log: What the log keeps: ``full``, ``window:START:END``, ``sample:SHARE`` or ``counters``.
         out: Folder that run folders are made in.
         interventions: Changes to the running world.
@@ -176,7 +246,7 @@ def run(
     Raises:
         UnknownNameError, ParameterError, UsageProblem: For what was asked wrongly; nothing is written.
         RunFailed: When the world or the analysis failed; the folder then says so.
-        Interrupted: At Ctrl-C; the folder holds the events so far.
+        Interrupted: At Ctrl-C, or when a budget is used up; the folder holds the events so far.
         OSError: When the folder cannot be written; nothing is left half-written.
     """
     say = progress or (lambda _done, _total, _what: None)
@@ -188,6 +258,7 @@ def run(
         until=until,
         seed=seed,
         mind=mind,
+        asking=asking,
         log=log,
         interventions=interventions,
     )
@@ -234,6 +305,8 @@ def _manifest(asked: Plan, seal: str, code: str) -> dict[str, Any]:
         "seed": asked.seed,
         "mind": asked.mind,
         "rule": asked.rule,
+        **({"models": asked.models, "asking": asked.asking.decides()} if asked.asks else {}),
+        **({"prompt": asked.decides["prompt"]} if asked.asks else {}),
         "until": asked.until,
         "log": asked.log.words(),
         "interventions": [vars(i) for i in asked.interventions],
@@ -280,8 +353,8 @@ class _Attempt:
             if trouble is not None:
                 self._measure()
             write_json(place / MANIFEST, self.manifest)
-        if isinstance(trouble, KeyboardInterrupt):
-            raise Interrupted(self._interrupted(engine)) from trouble
+        if is_interruption(trouble):
+            raise Interrupted(self._interrupted(engine, trouble)) from trouble
         if trouble is not None:
             raise RunFailed(f"{sentence(trouble)} What there is of the run is in {self.folder}.") from trouble
         return RunResult(self.folder, self.manifest, analysis=analysis)
@@ -318,7 +391,12 @@ class _Attempt:
 
     def _close(self, engine: Engine, writer: EventWriter) -> None:
         """Write the event table and what the engine knows at this moment."""
+        engine.close()
         beside = engine.beside()
+        if beside.ledger is not None:
+            from agents.llm.ledger import summary
+
+            self.manifest["asked"] = summary(beside.ledger)
         meta = {**beside.meta, "scenario": self.asked.scenario.name, "seed": self.asked.seed}
         if self.asked.log.mode == "full":
             meta["cost"] = engine.cost
@@ -330,9 +408,9 @@ class _Attempt:
 
     def _keep(self, engine: Engine, writer: EventWriter, error: BaseException) -> None:
         """Save what there is of an interrupted or failed run."""
-        interrupted = isinstance(error, KeyboardInterrupt)
+        interrupted = is_interruption(error)
         self.manifest["status"] = "interrupted" if interrupted else "failed"
-        self.manifest["error"] = "" if interrupted else sentence(error)
+        self.manifest["error"] = "" if isinstance(error, KeyboardInterrupt) else sentence(error)
         if not writer.finished:
             engine.drain(writer)
             self._close(engine, writer)
@@ -341,21 +419,35 @@ class _Attempt:
     def _spare(self, trouble: BaseException) -> None:
         """A complete run that was there before is worth more than a part of the same run: keep it."""
         kept = f"the complete run that was there before is kept in {self.folder}."
-        if isinstance(trouble, KeyboardInterrupt):
-            raise Interrupted(f"interrupted; {kept}") from trouble
+        if is_interruption(trouble):
+            why = "interrupted" if isinstance(trouble, KeyboardInterrupt) else sentence(trouble)
+            raise Interrupted(f"{why}; {kept}") from trouble
         raise RunFailed(f"{sentence(trouble)} {kept.capitalize()}") from trouble
 
-    def _interrupted(self, engine: Engine) -> str:
+    def _interrupted(self, engine: Engine, trouble: BaseException | None) -> str:
+        why = "Interrupted" if isinstance(trouble, KeyboardInterrupt) else f"Stopped, for {trouble},"
         return (
-            f"Interrupted at model time {engine.now:g} of {self.asked.until:g}; the {engine.events:,} events so far are "
+            f"{why} at model time {engine.now:g} of {self.asked.until:g}; the {engine.events:,} events so far are "
             f"in {self.folder}, without a report. Make it with: swarmscope detect {shlex.quote(str(self.folder))}"
         )
+
+
+def is_interruption(trouble: BaseException | None) -> bool:
+    """True when a run was stopped, by Ctrl-C or by its budget, and did not break."""
+    from agents.llm.budget import BudgetReached
+
+    return isinstance(trouble, KeyboardInterrupt | BudgetReached)
 
 
 def engine_of(asked: Plan) -> Engine:
     """A new engine for a plan, at time 0."""
     from sim.world.engine import Engine, rule_module
 
+    mixture = None
+    if asked.parts:
+        from agents.minds import mixture_of
+
+        mixture = mixture_of(asked.parts, asked.scenario, rule=asked.rule, asking=asked.asking, until=asked.until)
     return Engine(
         asked.scenario,
         values=asked.values,
@@ -364,6 +456,7 @@ def engine_of(asked: Plan) -> Engine:
         rule_name=asked.rule,
         plan=asked.log,
         interventions=asked.interventions,
+        mixture=mixture,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -62,26 +61,24 @@ def table(entries: Sequence[Entry]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=SCHEMA).sort("time", "agent", "attempt", maintain_order=True)
 
 
-def summary(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Decisions by origin, calls, tokens and cost of a run; cost is ``unknown`` where one call's price is."""
-    made = [e for e in entries if e.attempt > 0]
-    costs = [e.cost for e in made if e.tokens_in is not None]
-    known: float | str = "unknown" if any(c is None for c in costs) else sum(c for c in costs if c is not None)
+def summary(ledger: pl.DataFrame) -> dict[str, Any]:
+    """Decisions by origin, calls, tokens and cost (US dollars) of a run; cost is ``unknown`` where one call's price is."""
+    made = ledger.filter(pl.col("attempt") > 0)
+    priced = made.filter(pl.col("tokens_in").is_not_null())["cost"]
+    decided = ledger["origin"].drop_nulls()
     return {
-        "decisions": dict(sorted(Counter(e.origin for e in entries if e.origin is not None).items())),
-        "calls": len(made),
-        "failed_calls": sum(e.status != "ok" for e in made),
-        "tokens_in": sum(e.tokens_in or 0 for e in made),
-        "tokens_out": sum(e.tokens_out or 0 for e in made),
-        "tokens_cached": sum(e.tokens_cached or 0 for e in made),
-        "cost": known,
+        "decisions": {origin: int((decided == origin).sum()) for origin in sorted(decided.unique())},
+        "calls": made.height,
+        "failed_calls": made.filter(pl.col("status") != "ok").height,
+        **{name: int(made[name].sum()) for name in ("tokens_in", "tokens_out", "tokens_cached")},
+        "cost": "unknown" if priced.null_count() else float(priced.sum()),
     }
 
 
-def sentence(decisions: dict[str, int]) -> str:
-    """How many decisions were genuine, for the report."""
+def sentence(model: str, decisions: dict[str, int]) -> str:
+    """How many of the decisions asked of ``model`` were genuine, for the report."""
     total, lost = sum(decisions.values()), decisions.get("censored", 0)
     parts = ", ".join(f"{n:,} {name}" for name, n in decisions.items() if name != "censored")
     share = f" ({100 * (total - lost) / total:.1f} %)" if total else ""
-    genuine = f"{total - lost:,} of {total:,} decisions were genuine{share}: {parts or 'none'}"
+    genuine = f"{total - lost:,} of {total:,} decisions asked of {model} were genuine{share}: {parts or 'none'}"
     return f"{genuine}; {lost:,} were censored."

@@ -19,7 +19,7 @@ from agents.llm.cassette import REPLAY, Cassette, CassetteProblem, Recording, St
 from agents.llm.ledger import Entry, sentence, summary, table
 from agents.llm.limiter import Limiter
 from agents.llm.prompt import Frame, Unreadable, frame_for, read_reply, render
-from agents.llm.provider import FATAL, THROTTLED, Model, Provider, ProviderProblem, Said
+from agents.llm.provider import FATAL, THROTTLED, Model, Provider, ProviderProblem, Said, shown_url
 from agents.llm.views import Option, Question
 from sim.record.log import Log
 from sim.spec import Choice, Scenario
@@ -121,7 +121,7 @@ class LlmMind:
         sample = int(below(name, count, SAMPLE, self.samples) if self.samples else bits(name, count, SAMPLE) >> 1)
         return Question(
             scenario=self.scenario.name,
-            fields={f: float(getattr(view, f)) for f in self._words},
+            fields={f: _number(getattr(view, f)) for f in self._words},
             words=self._words,
             options=tuple(Option(str(n), c.words, c.code, c.features, c.amount) for n, c in enumerate(choices)),
             memory=tuple([self.scenario.told(h, view) for h in due.memory]),  # type: ignore[misc]
@@ -135,10 +135,12 @@ class LlmMind:
         return hashlib.blake2b(text, digest_size=16).hexdigest()
 
     def close(self) -> None:
-        """End the calls under way and let go of the model; the cassette stays open."""
+        """End the calls under way and let go of the model and the cassette; what was learned of the run stays readable."""
         if self._loop is not None:
             self._loop.close(self.provider.close())
             self._loop = None
+        if self.cassette is not None:
+            self.cassette.close()
 
     def beside(self, log: Log) -> Log:
         """The run's tables with ledger, payloads and the share of genuine decisions."""
@@ -159,11 +161,11 @@ class LlmMind:
                 }
             )
             payloads = mine if payloads is None else pl.concat([payloads, mine])
-        notes = (*log.notes, *self._notes(entries))
+        notes = (*log.notes, *self._notes(table(entries)))
         return replace(log, ledger=ledger, payloads=payloads, notes=notes)
 
-    def _notes(self, entries: Sequence[Entry]) -> list[str]:
-        made = [f"{self.model.name}: {sentence(summary(entries)['decisions'])}"]
+    def _notes(self, ledger: pl.DataFrame) -> list[str]:
+        made = [sentence(self.model.name, summary(ledger)["decisions"])]
         if self.samples:
             made.append(
                 f"Equal views shared {self.samples} samples of the model's answers: agents alike may act alike for it."
@@ -285,16 +287,19 @@ class LlmMind:
                     self._enter(p, attempt, status, said=said)
                     await asyncio.sleep(wait)
                     continue
-                if status == "connection" and not self._answered:
-                    raise ProviderProblem(self._nobody())
+                if said is None and not self._answered:
+                    raise ProviderProblem(self._nobody(status))
                 stored = Stored(-1, status)
             stands = self._keep(p, text, stored, said)
             self._enter(p, attempt, status, said=said, origin="censored" if stands.choice < 0 else "llm")
             return stands
 
-    def _nobody(self) -> str:
-        where = self.model.base_url or "the provider"
-        return f"model '{self.model.name}': nothing answers at {where}; check --base-url, and that the server runs."
+    def _nobody(self, status: str) -> str:
+        where = shown_url(self.model.base_url) if self.model.base_url else "the provider"
+        return (
+            f"model '{self.model.name}': no call to {where} was ever answered (last: {status}); check --base-url, and that "
+            "the server runs."
+        )
 
     async def _call(self, p: Pending, prompt: Any) -> Said:
         """One call within the budget. BudgetReached is raised before anything is sent."""
@@ -341,6 +346,11 @@ class LlmMind:
                 tokens_out=said.tokens_out, tokens_cached=said.tokens_cached, latency=said.latency,
             )  # fmt: skip
         return self.cassette.store(recording)
+
+
+def _number(value: Any) -> float:
+    """A Python number; whole ones stay whole in the prompt."""
+    return value.item() if hasattr(value, "item") else value  # type: ignore[no-any-return]
 
 
 class _Stop(Exception):

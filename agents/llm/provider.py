@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from agents.llm.prompt import Prompt
 
@@ -21,7 +22,7 @@ _BEARER = re.compile(r"(bearer|api[-_ ]?key\W{1,3})\s*\S+", re.IGNORECASE)
 NO_KEY = "none"
 
 
-class ProviderProblem(RuntimeError):
+class ProviderProblem(ValueError):
     """A model that cannot be asked as things stand; the message is one sentence without any key."""
 
 
@@ -154,7 +155,7 @@ class Provider:
     def meaning(self, error: Exception) -> tuple[str, str, float | None]:
         """What a failed call means: THROTTLED, AGAIN or FATAL; a short word or, for FATAL, a sentence; seconds to wait."""
         e, m = self.litellm.exceptions, self.model
-        where = m.base_url or "the provider's address"
+        where = shown_url(m.base_url) if m.base_url else "the provider's address"
         if isinstance(error, e.AuthenticationError | e.PermissionDeniedError):
             return FATAL, f"model '{m.name}': {where} refused the key; check the key in the environment.", None
         if isinstance(error, e.NotFoundError):
@@ -172,7 +173,8 @@ class Provider:
             return FATAL, f"model '{m.name}': {where} refused the request ({text[:200]}).", None
         if isinstance(error, e.ServiceUnavailableError):
             return THROTTLED, "unavailable", retry_after(error)
-        if isinstance(error, e.APIConnectionError):
+        # A refused connection comes as a server error whose message is all that tells.
+        if isinstance(error, e.APIConnectionError) or "Connection error" in str(error):
             return AGAIN, "connection", None
         if isinstance(error, e.InternalServerError | e.APIError):
             return AGAIN, "server error", retry_after(error)
@@ -190,6 +192,10 @@ class Provider:
             return None
         cached = info.get("cache_read_input_token_cost")
         return float(tokens_in), float(tokens_out), float(tokens_in if cached is None else cached)
+
+    def count(self, prompt: Prompt) -> int:
+        """Tokens of a prompt as the library's own tokenizer counts them: an estimate, providers count in their own way."""
+        return int(self.litellm.token_counter(model=self.model.name, messages=prompt.messages))
 
     def cost(self, *, tokens_in: int, tokens_out: int, tokens_cached: int = 0) -> float | None:
         """US dollars for so many tokens; None where the price is unknown. A server of one's own has no known price."""
@@ -223,3 +229,10 @@ def without_keys(text: str) -> str:
         if len(value) >= 8 and name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD")):
             text = text.replace(value, "***")
     return _BEARER.sub("***", _KEY.sub("***", " ".join(text.split())))
+
+
+def shown_url(url: str) -> str:
+    """``url`` without user, password and query, which may hold a key."""
+    parts = urlsplit(url)
+    host = parts.netloc.rsplit("@", 1)[-1]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -20,15 +20,18 @@ import numpy as np
 
 from sim.record.events import ORIGIN_CODES
 from sim.record.log import Log
-from sim.spec import Heard, Scenario
+from sim.spec import Heard, ParameterError
 from sim.world.asking import STATE
 from sim.world.books import NOW, PENDING, PLACE, ROUND
 from sim.world.buffer import MARGIN, ROWS
 from sim.world.clock import schedule, take_first
 from sim.world.linker import link
 from sim.world.loops import advance_events, advance_rounds
+from sim.world.population import streams
 from sim.world.view import NO_CHOICE, Draws
 
+# What sets the draw of who has which mind apart.
+SEATING = 0x5EA7
 # How many sweeps of the population the look-ahead of sequential updates covers at most.
 SWEEPS = 8
 # Seconds between two looks at whether the answers are there: the longest a pause or Ctrl-C has to wait.
@@ -82,6 +85,19 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True)
+class Seat:
+    """One mind of a mixture and who has it: agents by number, or else a share of the others, or else the rest.
+
+    ``ruled`` and ``asked`` are as in Mixture.
+    """
+
+    ruled: int
+    asked: int
+    share: float | None = None
+    agents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Mixture:
     """Who decides in a mixed population.
 
@@ -90,18 +106,53 @@ class Mixture:
         ruled: Which rule each row follows and learns by, (agents,); -1 for a memory instead.
         asked: Which asker each row asks, (agents,); -1 for none, and then its rule decides.
         askers: The minds that are asked.
+        seats: Who has which mind, instead of ``ruled`` and ``asked``; nobody's seat is the first rule's.
         names: Names of the minds beside the first rule, for the scenario's ``Setup``.
         memory: How many outcomes a memory holds.
         window: Length of the windows of event time, in model time; 0 asks one moment at a time.
+        until: When the run ends: nothing that is due later is asked.
     """
 
     rules: tuple[Any, ...]
-    ruled: np.ndarray
-    asked: np.ndarray
-    askers: tuple[Asker, ...]
+    ruled: np.ndarray | None = None
+    asked: np.ndarray | None = None
+    askers: tuple[Asker, ...] = ()
     names: tuple[str, ...] = ()
     memory: int = 5
     window: float = 0.0
+    seats: tuple[Seat, ...] = ()
+    until: float = math.inf
+
+    def seated(self, agents: Any, *, row_of: np.ndarray, bound: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """``ruled`` and ``asked`` by row; rows that are ``bound`` by the scenario keep the first rule.
+
+        Raises:
+            ParameterError: For an agent number that does not exist or is named twice.
+        """
+        n = len(agents)
+        free = np.ones(n, bool) if bound is None else ~bound
+        ruled, asked = np.zeros(n, np.int64), np.full(n, -1)
+        if self.ruled is not None and self.asked is not None:
+            ruled[free], asked[free] = self.ruled[free], self.asked[free]
+            return ruled, asked
+        named = [number for seat in self.seats for number in seat.agents]
+        wrong = [number for number in named if number >= n or named.count(number) > 1]
+        if wrong:
+            raise ParameterError(f"--mind: expected agents from 0 to {n - 1}, each once, got {wrong[0]}.")
+        free[row_of[np.array(named, np.int64)]] = False
+        drawn = np.flatnonzero(free)
+        drawn = drawn[np.argsort(streams(SEATING, agents["key"])[drawn])]
+        counts = [0 if seat.agents else round((seat.share or 0.0) * len(drawn)) for seat in self.seats]
+        rest = next((i for i, seat in enumerate(self.seats) if seat.share is None and not seat.agents), None)
+        if rest is not None:
+            counts[rest] = max(0, len(drawn) - sum(counts))
+        start = 0
+        for seat, count in zip(self.seats, counts, strict=True):
+            rows = row_of[np.array(seat.agents, np.int64)] if seat.agents else drawn[start : start + count]
+            start += count
+            rows = rows if bound is None else rows[~bound[rows]]
+            ruled[rows], asked[rows] = seat.ruled, seat.asked
+        return ruled, asked
 
 
 class State:
@@ -118,7 +169,7 @@ class State:
 class Batches:
     """The decisions that wait for an answer in one running world."""
 
-    def __init__(self, scenario: Scenario, built: Any, mixture: Mixture) -> None:
+    def __init__(self, built: Any, mixture: Mixture) -> None:
         self.mixture = mixture
         self.physics: Mapping[str, Any] = built.physics
         roots = {name: built.physics[name] for name in ("sense", "inquire", "forget_answers") if name in built.physics}
@@ -131,7 +182,6 @@ class Batches:
         self.loop = built.loop
         self.window_end = -math.inf
         self._waiting: list[tuple[list[Due], Future[list[Answer]]]] = []
-        del scenario
 
     def settle(self, engine: Any, sink: Any) -> Iterator[float]:
         """Bring the answers for the next steps, yielding the present while they are on their way.
@@ -175,18 +225,20 @@ class Batches:
     def _rows(self, engine: Any) -> list[int]:
         """Rows of the agents to ask now, by key."""
         world, minds = engine.world, engine.minds
+        # What comes after an intervention may never happen, or be sensed otherwise.
+        end = min([self.mixture.until, *(i.time for i in engine.waiting[:1])])
         wanted = (minds["asked"] == 1) & (minds["ready"] == 0)
         if self.loop is advance_rounds:
             later = np.zeros(len(wanted), bool)
             later[world.agents["order"][world.count[PLACE] :]] = True
             rows = np.flatnonzero(wanted & later & (world.agents["muted"] == 0))
         elif self.loop is advance_events:
-            rows = self._pending(world, wanted)
+            rows = self._pending(world, wanted, end)
         else:
-            rows = self._next_turns(world, wanted)
+            rows = self._next_turns(world, wanted, end)
         return [int(r) for r in rows[np.argsort(world.agents["key"][rows])]]
 
-    def _pending(self, world: Any, wanted: np.ndarray) -> np.ndarray:
+    def _pending(self, world: Any, wanted: np.ndarray, end: float) -> np.ndarray:
         """Event time: who has a decision pending in the window that begins with the first moment of the clock."""
         first = float(world.clock[0].time)
         window = self.mixture.window
@@ -196,6 +248,7 @@ class Batches:
                 self.window_end += window
         moments = world.clock[: world.count[PENDING]]
         near = moments["time"] < self.window_end if window > 0 else moments["time"] == first
+        near &= moments["time"] <= max(first, end)
         agents = [self.physics["decider"](world, int(s)) for s in moments["subject"][near]]
         return np.unique([a for a in agents if a >= 0 and wanted[a]]).astype(np.int64)
 
@@ -207,7 +260,7 @@ class Batches:
         schedule(world, self.window_end, int(take_first(world)))
         return True
 
-    def _next_turns(self, world: Any, wanted: np.ndarray) -> np.ndarray:
+    def _next_turns(self, world: Any, wanted: np.ndarray, end: float) -> np.ndarray:
         """Sequential random: whose next part in any update is to decide it."""
         assert self.parties is not None
         agents = len(wanted)
@@ -215,6 +268,8 @@ class Batches:
         rows = []
         number = int(world.count[ROUND])
         for ahead in range(SWEEPS * agents):
+            if ahead > 0 and (number + ahead + 1) / agents > end:
+                break
             first, other = self.parties(world, number + ahead)
             if first < 0:
                 continue
@@ -276,17 +331,17 @@ def remembered(minds: Any, row: int) -> tuple[Heard, ...]:
     )
 
 
-def asking_columns(mixture: Mixture, *, bound: np.ndarray | None) -> dict[str, np.ndarray]:
+def asking_columns(
+    mixture: Mixture, agents: Any, *, row_of: np.ndarray, bound: np.ndarray | None
+) -> dict[str, np.ndarray]:
     """The columns of ``sim.world.asking`` for every agent; rows that the scenario binds keep the first rule."""
-    agents = len(mixture.asked)
+    ruled, asked = mixture.seated(agents, row_of=row_of, bound=bound)
     dims = {"memory": mixture.memory}
     made = {
-        name: np.full((agents, *(dims[d] for d in shape)), start, kind) for name, (kind, shape, start) in STATE.items()
+        name: np.full((len(agents), *(dims[d] for d in shape)), start, kind)
+        for name, (kind, shape, start) in STATE.items()
     }
-    made["asked"][:] = mixture.asked >= 0
-    made["asker"][:] = np.maximum(mixture.asked, 0)
-    made["ruled"][:] = mixture.ruled
-    if bound is not None:
-        made["asked"][bound] = 0
-        made["ruled"][bound] = 0
+    made["asked"][:] = asked >= 0
+    made["asker"][:] = np.maximum(asked, 0)
+    made["ruled"][:] = ruled
     return made

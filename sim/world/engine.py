@@ -106,7 +106,8 @@ class Engine:
         self.seed = seed
         self.plan = plan or LogPlan()
         others = mixture.names if mixture is not None else ()
-        self.built: Built = scenario.build(Setup(values=values, seed=seed, rule=rule_name, rows=rows, others=others))
+        setup = Setup(values=values, seed=seed, rule=rule_name, rows=rows, others=others)
+        self.built: Built = scenario.build(setup)
         self.world = self.built.world
         rules = mixture.rules if mixture is not None else (rule,)
         self.minds, self.rule = new_minds(rules, self.built, agents=len(self.world.agents))
@@ -116,8 +117,10 @@ class Engine:
         self.batches: Batches | None = None
         if mixture is not None:
             bindings = {**self.built.physics, **asking_bindings(rules)}
-            self.minds = Minds({**vars(self.minds), **asking_columns(mixture, bound=self.built.bound)})
-            self.batches = Batches(scenario, self.built, mixture)
+            agents, row_of = self.world.agents, setup.row_of(len(self.world.agents))
+            asking = asking_columns(mixture, agents, row_of=row_of, bound=self.built.bound)
+            self.minds = Minds({**vars(self.minds), **asking})
+            self.batches = Batches(self.built, mixture)
         self.kernel = link({"advance": self.built.loop}, bindings=bindings, compiled=compiled)
         self.waiting = sorted(interventions, key=lambda i: i.time)
 
