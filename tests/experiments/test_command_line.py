@@ -192,7 +192,7 @@ def test_an_exported_topology_comes_back(swarmscope, made, tmp_path):
         (["run", "factory", "--set", "agents=0"], "'agents' expects a whole number from 1 to"),
         (["run", "factory", "--set", "agents=many"], "got 'many'"),
         (["run", "factory", "--mind", "trsut"], "Did you mean 'trust'?"),
-        (["run", "factory", "--model", "x/y"], "not part of this version"),
+        (["run", "factory", "--model", "x/y"], "add --mind llm"),
         (["run", "factory", "--log", "sample:2"], "sample:SHARE"),
         (["run", "factory", "--detectors", "teems"], "Did you mean 'teams'?"),
         (["run", "factory", "--alpha", "2"], "at most 0.5, got 2"),
