@@ -179,15 +179,17 @@ def moving_teams(
 
 
 def _contacts(rng: np.random.Generator, group: Ints, events: int, mixing: float) -> tuple[Ints, Ints]:
-    """Contacts of one epoch; agents without a team meet anybody, a fifth as often."""
+    """Contacts of one epoch; agents without a team meet anybody, and are met, a fifth as often.
+
+    Partners are drawn in proportion to activity, so that agents without a team are no group of their own beyond degree.
+    """
     alone = group < 0
     activity = np.where(alone, IDLE, 1.0)
     source = rng.choice(len(group), events, p=activity / activity.sum())
     codes = np.unique(group, return_inverse=True)[1]
     inside = (rng.random(events) >= mixing) & ~alone[source]
-    target = drawn_by(np.ones(len(group)), codes, rng, source, inside)
-    anybody = (source + rng.integers(1, len(group), events)) % len(group)
-    target = np.where(alone[source] | (target == source), anybody, target)
+    anybody = rng.choice(len(group), events, p=activity / activity.sum())
+    target = np.where(alone[source], anybody, drawn_by(activity, codes, rng, source, inside))
     return source, target
 
 

@@ -142,6 +142,7 @@ class Detector:
         standing: ``(window, candidate) -> reason`` why it stood before the first event, or an empty string.
         removals: Ways of removing members that a robust structure must survive.
         pooled: ``runs with the same agents -> Pool``, for a claim about all of them together, run by run.
+        followed: ``window -> sets`` that tracking follows from window to window, where a quick proposal is too rough.
         unit: What a bootstrap redraws: ``event`` or ``item``.
     """
 
@@ -162,6 +163,7 @@ class Detector:
     obvious: Callable[[Candidate], tuple[str, tuple[str, ...]] | None] = lambda _candidate: None
     refine: Callable[[Window, Candidate], Candidate] = lambda _window, candidate: candidate
     pooled: Callable[[Sequence[Window]], Pool] | None = None
+    followed: Callable[[Window], Sequence[frozenset[Any]]] | None = None
     removals: tuple[str, ...] = ("top", "random")
     unit: str = "event"
 

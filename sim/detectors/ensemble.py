@@ -23,6 +23,9 @@ from sim.detectors.window import NONE, Floats, Ints, summed
 RESOLUTIONS = (0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)
 SEEDS = 3
 SWEEPS, BURN_IN = 60, 20
+STATED = 0.5  # of the entropy of labels is charged: that there are groups at all is tested against N1, not here
+ONE_CONTACT = float(np.log(2.0))  # weight of a single contact
+MELTED = 0.6  # mean fit below which sampled agents belong nowhere in particular
 STATES = 4  # sampled states whose evidence is averaged
 PRIOR_WEIGHT = 20.0  # link ends of the mean group that each group's inside share starts from
 ALOOF = 0.95  # largest rate between groups; an agent in no group has 1
@@ -51,11 +54,22 @@ class Grouping:
 def observations(links: Links) -> Floats:
     """Log-compressed contacts scaled so that they vary like counts: the number of observations a link stands for.
 
-    Formula: w / (sum w^2 / sum w) with w = log(1 + contacts), the scale on which a sum of independent terms has the
-    variance of a Poisson count (quasi-likelihood, McCullagh & Nelder 1989, ch. 9). 1 for links of equal count.
+    Formula: w / phi with w = log(1 + contacts) and phi = sum (w - m)^2 / sum m over all pairs, m = s_i s_j / sum s expected
+    from strengths alone: the dispersion by which w would have to be divided to vary like Poisson counts (quasi-likelihood,
+    McCullagh & Nelder 1989, ch. 9). At least log 2, so that one contact is one observation at most; groups that are there
+    make phi larger, which is cautious. Contacts of people come in bursts and have phi of 1 to 2, those drawn one by one
+    less than log 2.
     """
     weight = weights(links)
-    return weight * (weight.sum() / (weight * weight).sum()) if len(weight) else weight
+    if len(weight) == 0:
+        return weight
+    strength = _strength(links, weight)
+    total = strength.sum()
+    expected = strength[links.source] * strength[links.target] / total
+    everywhere = ((strength**2).sum() ** 2 - (strength**4).sum()) / (2.0 * total**2)  # m^2 over all pairs
+    spread = (weight**2 - 2.0 * weight * expected).sum() + everywhere
+    mean = (total**2 - (strength**2).sum()) / (2.0 * total)
+    return np.asarray(weight / max(spread / max(mean, 1e-12), ONE_CONTACT), dtype=np.float64)
 
 
 def _strength(links: Links, weight: Floats) -> Floats:
@@ -116,12 +130,14 @@ def _sample(  # noqa: PLR0917
     uniform: Floats,
     pull: Floats,
     push: Floats,
+    prior: Floats,
     fit: NDArray[np.float32],
 ) -> float:
     """One sweep: each agent draws a group among those it has contacts in, or none, in proportion to its likelihood.
 
-    ``pull`` and ``push`` are those of ``_Rates``, ``push`` infinite where everybody has to have a group; ``fit`` (agents,
-    groups and none) collects the probabilities, unless it has no rows; in ``labels`` the last number stands for none.
+    ``pull`` and ``push`` are those of ``_Rates``, ``push`` infinite where everybody has to have a group; ``prior`` is the
+    log of how many agents are in none and, shared among groups alike, in any; ``fit`` (agents, groups and none) collects
+    the probabilities, unless it has no rows; in ``labels`` the last number stands for none.
     Returns the entropy of the draws in nats.
     """
     none = len(pull) - 1
@@ -149,7 +165,7 @@ def _sample(  # noqa: PLR0917
             continue
         most = -np.inf
         for k in range(count):
-            chance[k] = pull[seen[k]] * near[seen[k]] - push[seen[k]] * strength[i]
+            chance[k] = prior[seen[k]] + pull[seen[k]] * near[seen[k]] - push[seen[k]] * strength[i]
             most = max(most, chance[k])
             near[seen[k]] = 0.0
         total = 0.0
@@ -180,7 +196,7 @@ def settled(links: Links, start: Grouping, *, apart: bool = False, seed: int = 0
     The mean of probabilities over sweeps, not the last state or the single best partition, is what is most often right
     for each agent (Decelle, Krzakala, Moore, Zdeborova 2011, Phys. Rev. E 84:066106). The evidence is that of sampled
     states plus the entropy of the draws, so that blurred groups are not charged for the labels they leave open. The
-    number of groups can fall but not rise.
+    number of groups can fall but not rise. Where few contacts leave agents belonging nowhere, the start is returned.
     """
     weight = observations(links)
     groups = int(start.labels.max(initial=NONE)) + 1
@@ -198,12 +214,17 @@ def settled(links: Links, start: Grouping, *, apart: bool = False, seed: int = 0
         push = rates.push if apart else np.append(rates.push[:-1], np.inf)
         order, uniform = rng.permutation(links.n), rng.random(links.n)
         into = fit if left <= kept else unheard
-        entropy += _sample_fast(starts, ends, both, strength, labels, order, uniform, rates.pull, push, into)
+        alone = int((labels == groups).sum())
+        prior = np.full(groups + 1, np.log((links.n - alone + 1.0) / groups))
+        prior[-1] = np.log(alone + 1.0)
+        entropy += _sample_fast(starts, ends, both, strength, labels, order, uniform, rates.pull, push, prior, into)
         if left <= kept and left % (kept // STATES) == 0:
             states.append(evidence(links, np.where(labels == groups, NONE, labels)))
     best = fit.argmax(axis=1)
     best = np.where((strength > 0) & (best < groups), best, NONE)
     share = fit.max(axis=1).astype(np.float64) / kept
+    if share[strength > 0].mean() < MELTED:
+        return start
     return Grouping(numbered(best), share, float(np.mean(states)) + entropy / kept, start.resolution)
 
 
@@ -219,9 +240,9 @@ def evidence(links: Links, labels: Ints) -> float:
     """Log evidence of groups under a block model with degrees, in nats.
 
     Definition: log-likelihood of the links (as ``observations``), each group with its own rate inside, rates between
-    groups gamma-distributed about a common mean and integrated out, minus the cost of stating the labels (entropy) and
-    of each group's rate (BIC). Formula: sum_r (e_rr log w_r - w_r m_rr) + sum_{r<s} log NB(e_rs; w_out m_rs, shape) +
-    sum_r n_r log(n_r / n) - (K / 2) log E, m = expected from strengths. Range: real; differences count. Low: groups that do
+    groups gamma-distributed about a common mean and integrated out, minus half the cost of stating the labels (entropy)
+    and of each group's rate (BIC). Formula: sum_r (e_rr log w_r - w_r m_rr) + sum_{r<s} log NB(e_rs; w_out m_rs, shape) +
+    sum_r n_r log(n_r / n) / 2 - (K / 2) log E, m = expected from strengths. Range: real; differences count. Low: groups that do
     not explain who meets whom; high: groups that do. Chance level and null: none; the test is on modularity (N1), this
     chooses among groupings. Fooled by: heterogeneity inside groups in strongly repeated contacts, which invites a finer
     partition. References: Karrer & Newman 2011 (likelihood); Zhang & Peixoto 2020, Phys. Rev. Research 2:043271
@@ -243,7 +264,7 @@ def evidence(links: Links, labels: Ints) -> float:
     within -= (rates.total**2 - rates.strength.sum() ** 2) / (2.0 * rates.total)  # links of agents in no group, rate 1
     size = np.bincount(labels[strength > 0] + 1)
     size = size[size > 0]
-    stated = -(size * np.log(size / size.sum())).sum() + groups * np.log(max(weight.sum(), 2.0)) / 2.0
+    stated = -STATED * (size * np.log(size / size.sum())).sum() + groups * np.log(max(weight.sum(), 2.0)) / 2.0
     return float(within + _between(rates, seen[~inner], met[~inner]) - stated)
 
 

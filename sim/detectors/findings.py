@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -263,12 +264,16 @@ def _timeline(finding: Finding, lived: Life | None) -> pl.DataFrame:
 def _changes(finding: Finding, lived: Life | None) -> tuple[Any, ...]:
     if lived is None:
         return ()
-    sets = []
-    for part in _parts(finding):
-        proposed = finding.detector.propose(part, _unheard)
-        same = next((c for c in proposed if c.key == finding.candidate.key), None)
-        sets.append(() if same is None else same.parts)
-    return tuple(changes(sets))
+    return tuple(changes([_sets(finding, part) for part in _parts(finding)]))
+
+
+def _sets(finding: Finding, part: Window) -> Sequence[frozenset[Any]]:
+    """The structure's parts in one window."""
+    if finding.detector.followed is not None:
+        return finding.detector.followed(part)
+    proposed = finding.detector.propose(part, _unheard)
+    same = next((c for c in proposed if c.key == finding.candidate.key), None)
+    return () if same is None else same.parts
 
 
 def _worded(made: Structure, words: Words) -> Structure:

@@ -1,12 +1,10 @@
-"""Groups in an undirected weighted graph: modularity, its optimisation by Louvain moves, the resolution plateau.
+"""Groups in an undirected weighted graph: modularity, and its optimisation by Louvain moves.
 
 A test draws hundreds of surrogates of graphs with a few dozen agents, where the fixed costs of a library call are ten
 times the work; hence a kernel of our own (compared with scikit-network in the tests).
 """
 
 from __future__ import annotations
-
-from itertools import combinations, pairwise
 
 import numpy as np
 from numba import njit
@@ -15,8 +13,6 @@ from sim.detectors.measures import agreement_beyond_chance, shared_information
 from sim.detectors.nulls import Links
 from sim.detectors.window import NONE, Floats, Ints
 
-RESOLUTIONS = (0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)
-SEEDS = 3
 LEAST_TEAM = 3
 FEW_GROUPS = 40  # up to here agreement is corrected for chance exactly, at a cost of groups squared
 
@@ -142,24 +138,3 @@ def alike(a: Ints, b: Ints) -> float:
     if max(int(a.max(initial=0)), int(b.max(initial=0))) > FEW_GROUPS:
         return shared_information(a[both], b[both])
     return agreement_beyond_chance(a[both], b[both])
-
-
-def plateau(links: Links) -> tuple[Ints, float]:
-    """Groups at the resolution where they change least: between seeds, and towards the neighbouring resolutions.
-
-    Returns the labels, shape (n,), of the run that agrees most with the others at that resolution, and the resolution.
-    """
-    runs = [[partition(links, resolution=r, seed=s) for s in range(SEEDS)] for r in RESOLUTIONS]
-    inner = [float(np.mean([alike(a, b) for a, b in combinations(group, 2)])) for group in runs]
-    step = [alike(a[0], b[0]) for a, b in pairwise(runs)]
-    outer = [float(np.mean(step[max(k - 1, 0) : k + 1])) for k in range(len(runs))]
-    stable = [-1.0 if _trivial(g[0]) else i + o for i, o, g in zip(inner, outer, runs, strict=True)]
-    best = int(np.argmax(stable))
-    centre = [sum(alike(a, b) for b in runs[best]) for a in runs[best]]
-    return runs[best][int(np.argmax(centre))], RESOLUTIONS[best]
-
-
-def _trivial(labels: Ints) -> bool:
-    """One group, or mostly groups too small to be teams."""
-    sizes = np.bincount(labels[labels >= 0])
-    return len(sizes) < 2 or float(np.median(sizes)) < LEAST_TEAM

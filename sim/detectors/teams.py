@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
-from sim.detectors.groups import LEAST_TEAM, alike, best_modularity, partition, plateau
+from sim.detectors.ensemble import ensemble
+from sim.detectors.groups import LEAST_TEAM, alike, best_modularity, partition
 from sim.detectors.nulls import Links, rewire
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
 
@@ -51,13 +52,24 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
 
 
 def _refine(window: Window, _candidate_seen: Candidate) -> Candidate:
-    """The groups at the resolution plateau instead of the quick ones that the test used."""
-    return _candidate(*plateau(links_of(window)), "")
+    """The groups of the ensemble instead of the quick ones that the test used."""
+    found = ensemble(links_of(window))
+    return _candidate(found.labels, found.resolution, "")
+
+
+def followed(window: Window) -> list[frozenset[int]]:
+    """The teams of one window, each a set of agents; who meets everybody alike is in none of them."""
+    return _sets(ensemble(links_of(window), apart=True).labels)
+
+
+def _sets(labels: Ints) -> list[frozenset[int]]:
+    """Groups that are large enough for a team."""
+    groups = [np.flatnonzero(labels == k) for k in range(int(labels.max(initial=-1)) + 1)]
+    return [frozenset(g.tolist()) for g in groups if len(g) >= LEAST_TEAM]
 
 
 def _candidate(labels: Ints, resolution: float, dismissed: str) -> Candidate:
-    groups = [np.flatnonzero(labels == k) for k in range(int(labels.max(initial=-1)) + 1)]
-    teams = tuple(frozenset(int(a) for a in g) for g in groups if len(g) >= LEAST_TEAM)
+    teams = tuple(_sets(labels))
     if len(teams) < 2:
         dismissed = dismissed or f"fewer than two groups of {LEAST_TEAM} agents"
     members = tuple(sorted(a for team in teams for a in team))
@@ -150,5 +162,6 @@ teams = detectors.add("teams")(
         portrait=_portrait,
         words=_words,
         standing=_standing,
+        followed=followed,
     )
 )
