@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from agents.llm.mock_policies import Policy
@@ -39,11 +39,15 @@ class PolicyMind:
         """Nothing is added."""
         return log
 
+    def order(self, due: Due, many: int) -> list[int]:
+        """Which of ``many`` options stands at each place."""
+        base = int(bits(int(due.draws.stream), int(due.draws.count), ORDER))
+        return sorted(range(many), key=lambda i: scramble(base + i))
+
     def _answer(self, due: Due) -> Answer:
         assert self.scenario.options is not None
         choices = list(self.scenario.options(due.view, due.memory, due.draws))
-        base = int(bits(int(due.draws.stream), int(due.draws.count), ORDER))
-        order = sorted(range(len(choices)), key=lambda i: scramble(base + i))
+        order = self.order(due, len(choices))
         view = seen(self.scenario, due, [choices[i] for i in order])
         draw = Draw(int(bits(int(due.draws.stream), int(due.draws.count), ANSWER)))
         place, amount = self.policy.pick(view, draw, self.policy.arguments)
@@ -55,7 +59,7 @@ def seen(scenario: Scenario, due: Due, choices: Sequence[object]) -> View:
     """A view in words, its options in the order given; neighbours are called by their slots."""
     assert scenario.told is not None
     listed = tuple(
-        Option(letter(place), _named(c.words), dict(c.features))  # type: ignore[attr-defined]
+        Option(letter(place), _named(c.words), _told(c.features))  # type: ignore[attr-defined]
         for place, c in enumerate(choices)
     )
     memory = tuple(_named(scenario.told(heard, due.view)) for heard in due.memory)
@@ -68,6 +72,11 @@ def letter(place: int) -> str:
     while rest >= 0:
         text, rest = chr(97 + rest % 26) + text, rest // 26 - 1
     return text
+
+
+def _told(features: Mapping[str, float]) -> dict[str, float]:
+    """Features as prompts tell them: the neighbour's number instead of its slot."""
+    return {("neighbour" if name == "slot" else name): (v + 1 if name == "slot" else v) for name, v in features.items()}
 
 
 def _named(words: str) -> str:

@@ -85,7 +85,9 @@ def support(view: View, option: Option) -> float:
     counted = option.features.get("support")
     if counted is not None:
         return max(0.0, float(counted))
-    return float(sum(1 for sentence in view.memory if mentions(sentence, option.words)))
+    number = option.features.get("neighbour")
+    words = option.words if number is None else f"neighbour {int(number)}"
+    return float(sum(1 for sentence in view.memory if mentions(sentence, words)))
 
 
 def mentions(sentence: str, words: str) -> bool:

@@ -1,0 +1,94 @@
+"""Mind cards find the known truths of policies, rules and tables within 4 standard errors."""
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from agents.llm.mock_policies import policy_of
+from agents.policy_mind import PolicyMind
+from agents.rules import listen, minimal_naming, visit_reinforcement
+from experiments.mind_card import card
+from experiments.mind_probes import RuleMind, stage
+from sim.spec import ParameterError, scenarios
+
+
+def of_policy(model, name="naming", preset="pool", *, samples=400, heard=(5,), seed=0):
+    return card(
+        lambda scenario: PolicyMind(scenario, policy_of(model)),
+        stage(scenarios.get(name), preset=preset),
+        name=model, samples=samples, heard=heard, seed=seed,
+    )  # fmt: skip
+
+
+def within(reading, truth, sigmas=4.0):
+    """True when ``truth`` lies within so many standard errors, read off the 95 % bounds."""
+    se = (reading.high - reading.low) / (2 * 1.96)
+    return abs(reading.value - truth) <= sigmas * max(se, 1e-9)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.5])
+def test_majority_force_is_recovered(beta):
+    made = of_policy(f"mock/majority:{beta}", heard=(5, 8))
+    for n in (5, 8):
+        assert within(made.readings[f"majority_force_{n}"], beta)
+        assert within(made.readings[f"coupling_{n}"], beta / n)
+    step = 0.5 * (math.tanh(beta / 5) - math.tanh(-beta / 5))
+    assert within(made.readings["one_more_5"], step)
+    assert within(made.readings["solo_bias"], 0.0)
+    assert within(made.readings["order_effect"], 0.0)
+    assert within(made.readings["label_effect"], 0.0)
+
+
+def test_a_prior_for_a_word_is_a_solo_bias_and_a_label_effect():
+    word = stage(scenarios.get("naming"), preset="pool")
+    label = word.scenario.options(word.views[0].view, (), word.views[0].draws)[0].words.split("'")[1]
+    made = of_policy(f"mock/biased:0.7:{label}")
+    assert within(made.readings["solo_share"], 0.7)
+    assert within(made.readings["solo_bias"], math.atanh(0.4))
+    assert within(made.readings["label_effect"], 0.4)
+    assert within(made.readings["order_effect"], 0.0)
+    assert within(made.readings["majority_force"], 0.0)
+
+
+@pytest.mark.parametrize("share", [0.4, 1.0])
+def test_a_taste_for_what_stands_first_is_an_order_effect(share):
+    made = of_policy(f"mock/first:{share}")
+    assert within(made.readings["order_effect"], share + (1 - share) / 2 - 0.5)
+    assert within(made.readings["solo_share"], 0.5)
+    assert within(made.readings["label_effect"], 0.0)
+
+
+def test_three_or_more_options_and_neighbours_without_names():
+    made = of_policy("mock/majority:1.0", "trust_network", "pairs")
+    assert within(made.readings["majority_force"], 1.0)
+    assert made.readings["label_effect"].value is None
+    assert abs(sum(row["share"] for row in made.alone) - 1.0) < 1e-9
+    assert abs(sum(row["chance"] for row in made.alone) - 1.0) < 1e-9
+
+
+def test_rules_are_measured_as_they_are():
+    place = stage(scenarios.get("naming"), preset="pool")
+    made = card(lambda _: RuleMind(minimal_naming, place), place, name="rule", samples=400, reads=False)
+    # Who has heard both words says either alike; who has heard one says it: P steps from 0 over 1/2 to 1.
+    shares = [level.share for level in made.levels]
+    assert shares[0] == 0.0
+    assert shares[-1] == 1.0
+    # A partner that knows the word keeps only it: what was heard last in a row decides.
+    assert all(a <= b + 0.12 for a, b in pairwise(shares))
+    place = stage(scenarios.get("trust_network"), preset="pairs")
+    made = card(lambda _: RuleMind(visit_reinforcement, place), place, name="rule", samples=400, reads=False)
+    for level in made.levels:
+        # Weights 1 + visits, all at keep's value of the past alike.
+        truth = (1 + level.first) / (2 + level.many)
+        assert abs(level.share - truth) <= 4 * math.sqrt(truth * (1 - truth) / level.n)
+    place = stage(scenarios.get("placebo"), preset="broadcast")
+    made = card(lambda _: RuleMind(listen, place), place, name="rule", samples=200, reads=False)
+    assert within(made.readings["majority_force"], 0.0)
+
+
+def test_a_scenario_without_anything_to_weigh_is_refused():
+    with pytest.raises(ParameterError, match="leaves nothing to decide"):
+        stage(scenarios.get("controls"))
+    with pytest.raises(ParameterError, match="no view offers two options"):
+        stage(scenarios.get("naming"), preset="minimal")
