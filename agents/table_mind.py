@@ -235,7 +235,7 @@ def wilson(count: int, n: int, z: float = Z) -> tuple[float, float]:
     share, part = count / n, z * z / n
     middle = (share + part / 2) / (1 + part)
     reach = z / (1 + part) * math.sqrt(share * (1 - share) / n + part / (4 * n))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    return max(0.0, middle - reach) if count else 0.0, min(1.0, middle + reach) if count < n else 1.0
 
 
 class AskedTable:

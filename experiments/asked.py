@@ -41,7 +41,9 @@ def named(mind: str, place: Stage, *, asking: Asking | None = None, account: Acc
 
         table = read_table(mind.removeprefix(TABLE))
         if table.scenario != scenario.name:
-            raise UsageProblem(f"{mind}: expected a table for scenario '{scenario.name}', got one for '{table.scenario}'.")
+            raise UsageProblem(
+                f"{mind}: expected a table for scenario '{scenario.name}', got one for '{table.scenario}'."
+            )
         return Named(mind, lambda _: AskedTable(table), reads=False)
     if mind == LLM:
         from agents.llm.settings import Asking
@@ -78,7 +80,9 @@ def model(asking: Asking, account: Account | None) -> Named:
     from agents.llm.mind import LlmMind
 
     if asking.model is None:
-        raise UsageProblem("--mind llm: expected a model; name it with --model provider/model, as in openai/gpt-4o-mini.")
+        raise UsageProblem(
+            "--mind llm: expected a model; name it with --model provider/model, as in openai/gpt-4o-mini."
+        )
     how, shared = asking.of(asking.model), account or Account(asking.budget)
 
     def make(scenario: Scenario) -> Asker:

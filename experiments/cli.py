@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands import calibrate, detect, diff, export, import_, run, scenarios, serve_mock, ui
+from experiments.commands import calibrate, card, detect, diff, export, import_, run, scenarios, serve_mock, ui
 from experiments.errors import exit_code, sentence
 
 INTERRUPTED = 130
@@ -41,6 +41,7 @@ COMMANDS: dict[str, ModuleType] = {
     "export": export,
     "import": import_,
     "calibrate": calibrate,
+    "card": card,
     "serve-mock": serve_mock,
     "ui": ui,
 }

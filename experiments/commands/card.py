@@ -33,7 +33,9 @@ def command(
     budget_calls: Annotated[int | None, typer.Option(help="Most calls to the model.")] = None,
     budget_money: Annotated[float | None, typer.Option(help="Most money, in US dollars.")] = None,
     samples: Annotated[int, typer.Option(help="Probes for each figure and each level of support.")] = 200,
-    heard: Annotated[str, typer.Option(help="How many acts of others a memory tells: one size or several, as 5,9.")] = "5",
+    heard: Annotated[
+        str, typer.Option(help="How many acts of others a memory tells: one size or several, as 5,9.")
+    ] = "5",
     seed: Annotated[int, typer.Option(help="Seed of probes and draws.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the card.")] = Path("cards"),
     as_json: Json = False,
@@ -44,6 +46,8 @@ def command(
         raise UsageProblem(f"--samples: expected at least 10, got {samples}.")
     if model is not None and mind not in {"rule", "llm"}:
         raise UsageProblem(f"--model {model}: it belongs to --mind llm, not to --mind {mind}.")
+    if out.exists() and not out.is_dir():
+        raise UsageProblem(f"--out: expected a folder, found a file at {out}.")
     with progress() as say:
         say(0, 0, "looking at the scenario")
         from agents.llm.budget import BudgetReached
@@ -61,6 +65,7 @@ def command(
             model=model, base_url=base_url, cassette=cassette, budget_calls=budget_calls, budget_money=budget_money
         ).checked()  # fmt: skip
         found = named("llm" if model is not None else mind, place, asking=asking)
+        out.mkdir(parents=True, exist_ok=True)
         try:
             made = card(
                 found.make, place, name=found.name, samples=samples, heard=sizes, seed=seed, reads=found.reads,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.resources import files
 
 from experiments.mind_card import Card, Level, Reading
-from experiments.report.charts import BLUE, ORANGE, n, svg
+from experiments.report.charts import BLUE, ORANGE, svg
 from experiments.report.markup import esc, note, section, table
 from experiments.report.words import number
+from sim.topology.ink import n
 
 NAMES = {
     "solo_share": "Share of the first option when alone",
@@ -35,11 +36,13 @@ def render(made: Card, *, command: str = "") -> str:
     ]
     heads = ("figure", "value", "95 % interval", "by chance", "answers", "unit", "how it is read")
     alone = [
-        [str(row["words"]), f"{row['n']:,}", number(row["share"]), f"{row['low']:.3f} to {row['high']:.3f}", f"{row['chance']:.3f}"]
+        [str(row["words"]), f"{row['n']:,}", number(row["share"]), f"{row['low']:.3f} to {row['high']:.3f}",
+         f"{row['chance']:.3f}"]
         for row in made.alone[:30]
     ]  # fmt: skip
     parts = [
-        f'<header><p class="quiet">Swarmscope mind card</p><h1>{esc(title)}</h1><p class="lead">{esc(headline(made))}</p></header>',
+        f'<header><p class="quiet">Swarmscope mind card</p><h1>{esc(title)}</h1>'
+        f'<p class="lead">{esc(headline(made))}</p></header>',
         section("response", "How it answers to others", *_curves(made)),
         section("figures", "All figures", table(heads, rows, numeric=(1, 3, 4))),
         section(
@@ -58,7 +61,10 @@ def render(made: Card, *, command: str = "") -> str:
 
 def headline(made: Card) -> str:
     """The card in one or two sentences."""
-    solo, force = made.readings["solo_share"], next(r for k, r in made.readings.items() if k.startswith("majority_force"))
+    solo, force = (
+        made.readings["solo_share"],
+        next(r for k, r in made.readings.items() if k.startswith("majority_force")),
+    )
     words = "Alone it chose neither of the two options."
     if solo.value is not None:
         even = solo.low is not None and solo.high is not None and solo.low <= 0.5 <= solo.high
@@ -67,7 +73,9 @@ def headline(made: Card) -> str:
         )
     if force.value is None:
         return f"{words} {force.note[0].upper()}{force.note[1:]}." if force.note else words
-    moved = "It follows others" if (force.low or 0.0) > 0 else "It goes against others" if (force.high or 0.0) < 0 else None
+    moved = (
+        "It follows others" if (force.low or 0.0) > 0 else "It goes against others" if (force.high or 0.0) < 0 else None
+    )
     told = f"{moved} with force beta {number(force.value)}." if moved else "Others do not move it measurably."
     return f"{words} {told}"
 
@@ -75,7 +83,10 @@ def headline(made: Card) -> str:
 def lines(made: Card) -> list[str]:
     """The card for a terminal."""
     width = max(len(_name(key)) for key in made.readings)
-    return [headline(made), *(f"{_name(key):{width}}  {_value(r)} {_bounds(r)} {r.unit}".rstrip() for key, r in made.readings.items())]
+    return [
+        headline(made),
+        *(f"{_name(key):{width}}  {_value(r)} {_bounds(r)} {r.unit}".rstrip() for key, r in made.readings.items()),
+    ]
 
 
 def _name(key: str) -> str:
@@ -128,11 +139,17 @@ def _curve(levels: list[Level], made: Card) -> str:
     points = "L".join(f"{n(x(v.first))} {n(y(v.share))}" for v in known)
     body.append(f'<path d="M{points}" fill="none" stroke="{BLUE}" stroke-width="2" class="curve"/>' if known else "")
     for v in known:
-        body.append(f'<path d="M{n(x(v.first))} {n(y(v.low))}V{n(y(v.high))}" stroke="{BLUE}" stroke-width="2" class="curve"/>')
+        body.append(
+            f'<path d="M{n(x(v.first))} {n(y(v.low))}V{n(y(v.high))}" stroke="{BLUE}" stroke-width="2" class="curve"/>'
+        )
         body.append(f'<circle cx="{n(x(v.first))}" cy="{n(y(v.share))}" r="4" fill="{BLUE}" class="dot"/>')
     told = "; ".join(f"{v.first} of {v.many}: {v.share:.2f}" for v in known)
-    return svg(body, width=left + wide + 20, height=top + high + 46, title="Share of the first option", description=told)
+    return svg(
+        body, width=left + wide + 20, height=top + high + 46, title="Share of the first option", description=told
+    )
 
 
 def _label(at: float, base: float, words: str, anchor: str) -> str:
-    return f'<text x="{n(at)}" y="{n(base)}" font-size="12" text-anchor="{anchor}" fill="currentColor">{esc(words)}</text>'
+    return (
+        f'<text x="{n(at)}" y="{n(base)}" font-size="12" text-anchor="{anchor}" fill="currentColor">{esc(words)}</text>'
+    )

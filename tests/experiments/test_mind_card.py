@@ -92,3 +92,22 @@ def test_a_scenario_without_anything_to_weigh_is_refused():
         stage(scenarios.get("controls"))
     with pytest.raises(ParameterError, match="no view offers two options"):
         stage(scenarios.get("naming"), preset="minimal")
+
+
+@pytest.mark.filterwarnings("ignore:.*ReadOnly.*:UserWarning")
+def test_a_model_over_http_is_measured_with_its_failures():
+    from agents.llm.mock_faults import Faults
+    from agents.llm.mock_server import Settings, serving
+    from agents.llm.settings import Asking
+    from experiments.asked import model
+
+    with serving(Settings(faults=Faults.parse("malformed=0.1"))) as (url, provider):
+        found = model(Asking(model="openai/mock/majority:1.5", base_url=url, retries=5), None)
+        place = stage(scenarios.get("naming"), preset="pool")
+        made = card(found.make, place, name=found.name, samples=50, heard=(4,))
+    assert within(made.readings["majority_force"], 1.5)
+    assert within(made.readings["parse_failures"], 0.1)
+    assert made.readings["lost"].value == 0.0
+    assert made.readings["cost"].value is None
+    assert made.readings["tokens"].value > 100
+    assert made.asked["calls"] == provider.counts["requests"] > 350
