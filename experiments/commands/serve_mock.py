@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.commands._show import Json, emit
 from experiments.errors import RunFailed, UsageProblem
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def command(
         bool, typer.Option("--need-key", help="Refuse requests without a key; any key will do.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of choices and faults.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """See HELP."""
     if not 0 <= port <= 65535:
@@ -55,12 +57,12 @@ def command(
         seed=seed % 2**64,
     )  # fmt: skip
     provider = MockProvider(settings)
-    asyncio.run(serve(provider, port=port))
+    asyncio.run(serve(provider, port=port, as_json=as_json))
     told = ", ".join(f"{n:,} {what}" for what, n in sorted(provider.counts.items()) if what != "requests")
     typer.echo(f"Served {provider.counts['requests']:,} requests{': ' + told if told else ''}.", err=True)
 
 
-async def serve(provider: MockProvider, *, port: int) -> None:
+async def serve(provider: MockProvider, *, port: int, as_json: bool = False) -> None:
     """Serve until Ctrl-C or a termination signal; RunFailed when the port cannot be had."""
     from agents.llm.mock_server import HOST, start
 
@@ -74,6 +76,10 @@ async def serve(provider: MockProvider, *, port: int) -> None:
             f"serve-mock: expected a free port {port} on {HOST}, but it cannot be had ({error.strerror or error}); "
             "choose another with --port."
         ) from None
-    typer.echo(f"The mock provider is at http://{HOST}:{taken}/v1 (Ctrl-C ends it).")
+    url = f"http://{HOST}:{taken}/v1"
+    if as_json:
+        emit({"base_url": url, "port": taken})
+    else:
+        typer.echo(f"The mock provider is at {url} (Ctrl-C ends it).")
     await ended.wait()
     await runner.cleanup()
