@@ -4,7 +4,7 @@ Purpose and patterns: the minimal naming game on a complete graph (Baronchelli e
 spreads; consensus after about N^1.5 games. With a committed minority (Xie et al. 2011) a population that shares word 1
 tips to word 0 when the committed are more than about a tenth.
 
-Entities, state variables and scales: agents with an inventory of word ids; one thing to name. Time 1 is N games.
+Entities, state variables and scales: agents with an inventory of words; one thing to name. Time 1 is N games.
 
 Process overview and scheduling: sequential random. In each game a random ordered pair is drawn; the speaker says a word;
 if the hearer knows it both keep only that word, else the hearer adds it.
@@ -28,18 +28,21 @@ import numpy as np
 from sim.record.events import KIND_CODES
 from sim.spec import Choice, Field, Heard, Param, ParameterError, Scenario, Value, scenarios
 from sim.world.books import OWN_COUNT, OWN_SUM, ROUND
-from sim.world.buffer import DECIDED_BY, emit
+from sim.world.buffer import COUNTERS, DECIDED_BY, MODE, emit
 from sim.world.contract import choose, learn, origin
 from sim.world.draws import bits, scramble, stream
+from sim.world.loops import RING
 from sim.world.prefetch import prefetch
-from sim.world.view import ACTOR, NO_CHOICE, PARTNER, Draws, invent, pick_below
+from sim.world.view import ACTOR, COINED, NO_CHOICE, PARTNER, Draws, invent, pick_below
 
 PLAY, UNDECIDED = KIND_CODES["play"], KIND_CODES["undecided"]
 PAIR = 1
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
-TIGHT = OWN_COUNT
-# Words a memory has room for at first: with their count they fill one cache line.
-FIRST_ROOM = 7
+# Places in World.count: whether a memory is full, and how many words were invented.
+TIGHT, COINED_SO_FAR = OWN_COUNT, OWN_COUNT + 1
+# Places of a memory at first, one of them for the count: with an agent's record they fill two cache lines. Later memories
+# fill four, eight ... lines.
+FIRST_WIDTH = 25
 # What sets the stream of games apart, and 64 bits.
 GAMES, MASK = 0x6A3E, 0xFFFFFFFFFFFFFFFF
 
@@ -58,10 +61,12 @@ PRESETS: dict[str, dict[str, Value]] = {
 
 
 class World(NamedTuple):
-    """Agents, their key order, the pool size and the books."""
+    """Agents, their key order, the pairs of coming games, the words invented so far (payload ids), the pool and the books."""
 
     agents: Any
     order: Any
+    pairs: Any
+    coined: Any
     physics: Any
     count: Any
     sums: Any
@@ -91,33 +96,44 @@ def build(setup: Any) -> Any:
         raise ParameterError(
             "scenario 'naming': 'committed' and 'shared' need a pool of at least 2 words; set words=2."
         )
-    agents = new_agents(setup, agents=n, extra=[("committed", "i1")])
+    agents = new_agents(setup, agents=n, extra=[("committed", "i1")], in_key_order=True)
     row_of = setup.row_of(n)
-    physics = np.zeros(1, [("games", "u8"), ("pool", "i8")]).view(np.recarray)
-    physics[0] = (stream(np.uint64((setup.seed & MASK) ^ GAMES), np.uint64(0)), words)
+    physics = np.zeros(1, [("games", "u8"), ("pool", "i8"), ("turned", "i8")]).view(np.recarray)
+    physics[0] = (stream(np.uint64((setup.seed & MASK) ^ GAMES), np.uint64(0)), words, setup.rows is not None)
     # The busiest inventory of a run stays below 4 sqrt(N) + 16 words in the minimal game; rooms grow up to there.
     capacity = int(setup["capacity"]) or (words if words else int(4 * n**0.5) + 16)
-    room = min(capacity, FIRST_ROOM)
+    width = min(width_for(capacity), FIRST_WIDTH)
     starts = {}
     agents["committed"][row_of[: round(share * n)]] = 1
     if setup["shared"]:
-        inventory = np.zeros((n, room + 1), np.int64)
+        inventory = np.zeros((n, width), np.int32)
         inventory[:, :2] = 1
         starts["words"] = inventory
-    world = World(agents, np.argsort(agents["key"]), physics, np.zeros(16, np.int64), np.zeros(16))
+    # A player of the minimal game invents at most once; others may do so more often, and the table grows.
+    coined = np.zeros(n, np.int64)
+    pairs = np.zeros((RING + 1, 2), np.uint64)
+    books = np.zeros(16, np.int64), np.zeros(16)
+    world = World(agents, row_of.astype(np.int32), pairs, coined, physics, *books)
     return Built(
         world=world,
         loop=advance_sequence,
         physics=PHYSICS,
-        dims={"capacity": room + 1},
+        dims={"capacity": width},
         rule_values={},
         contacts=None,
         meters={"games": games, "successes": successes},
         starts=starts,
         bound=agents["committed"] == 1,
+        grow=more_words,
         grow_minds=lambda world, minds: more_room(world, minds, capacity),
+        side_by_side=True,
         capacity=f"an agent knows more than {capacity} words; raise parameter 'capacity'",
     )
+
+
+def width_for(capacity: int) -> int:
+    """Places of a memory of ``capacity`` words: one more for the count, and room for two at least."""
+    return 1 + max(capacity, 2)
 
 
 def sense(world: Any, agent: int) -> Any:
@@ -126,26 +142,32 @@ def sense(world: Any, agent: int) -> Any:
 
 
 def short(world: Any) -> bool:
-    """True when somebody's memory is full and has to grow before the next game."""
-    return world.count[TIGHT] == 1
+    """True when somebody's memory or the table of words is full and has to grow before the next game."""
+    return world.count[TIGHT] == 1 or world.count[COINED_SO_FAR] == world.coined.shape[0]
+
+
+def more_words(world: Any) -> Any:
+    """A table of twice as many invented words, when it is full."""
+    if world.count[COINED_SO_FAR] < len(world.coined):
+        return world
+    return world._replace(coined=np.concatenate([world.coined, np.zeros_like(world.coined)]))
 
 
 def more_room(world: Any, minds: Any, capacity: int) -> Any:
-    """Memories of twice the room, up to ``capacity`` words; None when they have that already."""
-    if "words" not in vars(minds):
-        return None
-    room = minds["words"].shape[1] - 1
+    """Memories of twice the cache lines, up to ``capacity`` words, when one is full; None when they have that already."""
+    if world.count[TIGHT] == 0:
+        return minds
+    width, most = minds["words"].shape[1], width_for(capacity)
     pool = int(world.physics["pool"][0])
-    if room >= capacity and not 0 < pool <= capacity:
+    if width >= most and not 0 < pool <= capacity:
         return None
     world.count[TIGHT] = 0
-    if room >= capacity:
+    if width >= most:
         return minds
     from sim.world.population import Minds
 
-    wider = min(capacity, 2 * room + 1)
-    made = np.zeros((len(minds["words"]), wider + 1), np.int64)
-    made[:, : room + 1] = minds["words"]
+    made = np.zeros((len(minds["words"]), min(most, 2 * width + 7)), np.int32)
+    made[:, :width] = minds["words"]
     return Minds({**vars(minds), "words": made})
 
 
@@ -158,16 +180,34 @@ def pair_of(world: Any, number: int) -> tuple[int, int]:
     n = np.uint64(world.agents.shape[0])
     a = np.int64(((word >> HALF) * n) >> HALF)
     b = np.int64(((word & LOW) * (n - np.uint64(1))) >> HALF)
-    return world.order[a], world.order[b + 1 if b >= a else b]
+    b += b >= a
+    if world.physics[0].turned == 1:
+        return np.int64(world.order[a]), np.int64(world.order[b])
+    return a, b
 
 
 def foresee(world: Any, minds: Any, number: int) -> None:
-    """Prefetch both players of a game to come."""
+    """Note both players of a game to come, and prefetch them."""
     speaker, hearer = pair_of(world, number)
+    world.pairs[number & RING, 0] = speaker
+    world.pairs[number & RING, 1] = hearer
     prefetch(world.agents, speaker)
     prefetch(world.agents, hearer)
-    prefetch(minds.words, speaker)
-    prefetch(minds.words, hearer)
+
+
+def number_of(world: Any, option: int) -> int:
+    """The number under which memories hold the word ``option``: one that was just invented gets the next."""
+    if option < COINED:
+        return option
+    number = world.count[COINED_SO_FAR]
+    world.count[COINED_SO_FAR] = number + 1
+    world.coined[number] = option
+    return number
+
+
+def payload_of(world: Any, word: int) -> int:
+    """The payload id of word number ``word``: an invented one's stands in the table, a pool's is its number."""
+    return world.coined[word] if world.physics[0].pool == 0 else word
 
 
 def parties(world: Any, number: int) -> tuple[int, int]:
@@ -185,27 +225,30 @@ def decider(world: Any, number: int) -> int:
 
 
 def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
-    """One game: draw speaker and hearer by key, speak, hear, and let both learn."""
-    speaker, hearer = pair_of(world, number)
+    """One game between the pair foreseen: speak, hear, and let both learn."""
+    speaker, hearer = world.pairs[number & RING, 0], world.pairs[number & RING, 1]
     if world.agents[speaker].muted == 1 or world.agents[hearer].muted == 1:
         return
     me = world.agents[speaker]
     view = sense(world, speaker)
-    word, _ = choose(view, minds[speaker], Draws(me.stream, me.decisions), rule[0])
+    option, _ = choose(view, minds[speaker], Draws(me.stream, me.decisions), rule[0])
     me.decisions += 1
     log.count[DECIDED_BY] = origin(minds[speaker])
-    if word == NO_CHOICE:
+    who, whom = np.int64(speaker), np.int64(hearer)
+    if option == NO_CHOICE:
         # The game is void.
-        emit(log, time, UNDECIDED, speaker, hearer, -1, -1, -1, -1, np.nan, 0.0, np.nan, np.uint64(0), np.nan)
+        emit(log, time, UNDECIDED, who, whom, -1, -1, -1, -1, np.nan, 0.0, np.nan, np.uint64(0), np.nan)
         log.count[DECIDED_BY] = 0
         return
+    word = number_of(world, option)
     reply = learn(sense(world, hearer), minds[hearer], Outcome(word, 0), PARTNER, rule[0])
     success = 1 if reply > 0.0 else 0
     answer = learn(view, minds[speaker], Outcome(word, success), ACTOR, rule[0])
     if reply < 0.0 or answer < 0.0:
         world.count[TIGHT] = 1
     world.sums[OWN_SUM] += success
-    emit(log, time, PLAY, speaker, hearer, -1, -1, word, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan)
+    payload = -1 if log.keep[MODE] == COUNTERS else payload_of(world, word)
+    emit(log, time, PLAY, who, whom, -1, -1, payload, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan)
     log.count[DECIDED_BY] = 0
 
 

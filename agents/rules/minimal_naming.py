@@ -1,21 +1,22 @@
 """Minimal naming: say a word you know; who knows it keeps only that word, who does not adds it (Baronchelli et al. 2006).
 
-The inventory stands in ``words``: its first entry counts the words known, the others are their ids. A speaker that knows
-no word invents one, or draws one from the pool where the scenario gives a pool.
+The inventory stands in ``words``: its first entry counts the words known, the others are their numbers. A speaker that
+knows no word invents one, or draws one from the pool where the scenario gives a pool.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sim.world.view import ACTOR, invent, pick_below
+from sim.world.view import ACTOR, either, invent, pick_below
 
 WORDS = "Say a word you know; if the other knows it too, both keep only that word, else the other learns it."
 WHICH, NEW = 1, 2
 NOW_FULL = -1.0
 
 PARAMETERS: tuple[str, ...] = ()
-STATE: dict[str, tuple[str, tuple[str, ...], float]] = {"words": ("i8", ("capacity",), 0)}
+# One place for the count, the others for words: at least two.
+STATE: dict[str, tuple[str, tuple[str, ...], float]] = {"words": ("i4", ("capacity",), 0)}
 
 
 def choose(view: Any, state: Any, draws: Any, rule: Any) -> tuple[int, float]:
@@ -30,6 +31,16 @@ def choose(view: Any, state: Any, draws: Any, rule: Any) -> tuple[int, float]:
     return state.words[1 + pick_below(draws, WHICH, known)], 1.0
 
 
+def knows(words: Any, word: int) -> Any:
+    """1 when ``word`` is in the inventory, else 0; the first two words, where most is decided, without a branch."""
+    known = words[0]
+    found = (words[1] == word) & (known > 0) | (words[2] == word) & (known > 1)
+    for i in range(3, known + 1):
+        if words[i] == word:
+            return 1
+    return found * 1
+
+
 def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:
     """Keep only the word on success, add it when it is new; replies 1 when the word was known, else 0.
 
@@ -41,18 +52,15 @@ def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:
         return 1.0 if word == 0 else 0.0
     words = state.words
     known = words[0]
-    found = False
-    for i in range(1, known + 1):
-        if words[i] == word:
-            found = True
-            break
-    success = outcome.success == 1 if part == ACTOR else found
-    if success:
-        words[0] = 1
-        words[1] = word
-    elif not found:
-        words[0] = known + 1
-        words[known + 1] = word
-        if known + 2 >= words.shape[0] and known + 1 != view.pool:
-            return NOW_FULL
-    return 1.0 if found else 0.0
+    if part == ACTOR:
+        only = either(known == 0, 1, outcome.success)
+        words[0] = either(only, 1, known)
+        words[1] = either(only, word, words[1])
+        return 1.0
+    found = knows(words, word)
+    place = either(found, 1, known + 1)
+    words[0] = place
+    words[place] = word
+    if place + 1 >= words.shape[0] and place != view.pool:
+        return NOW_FULL
+    return found * 1.0

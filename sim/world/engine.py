@@ -21,7 +21,7 @@ from sim.world.buffer import COST, KINDS_AT, ROWS, SEQ, Buffer, new_buffer
 from sim.world.interventions import Intervention, perform
 from sim.world.linker import link
 from sim.world.loops import BUFFER, CAPACITY, DECISIONS, SLICE, TIME
-from sim.world.population import Built, Minds, Setup
+from sim.world.population import Built, Minds, Setup, side_by_side
 
 BUFFER_ROWS = 1 << 16
 # Steps in one slice: about 20 ms, so that pause and Ctrl-C act at once.
@@ -121,6 +121,7 @@ class Engine:
             asking = asking_columns(mixture, agents, row_of=row_of, bound=self.built.bound)
             self.minds = Minds({**vars(self.minds), **asking})
             self.batches = Batches(self.built, mixture)
+        self.arrange()
         self.kernel = link({"advance": self.built.loop}, bindings=bindings, compiled=compiled)
         self.waiting = sorted(interventions, key=lambda i: i.time)
 
@@ -227,6 +228,13 @@ class Engine:
         if minds is None or (self.built.grow is None and self.built.grow_minds is None):
             raise CapacityError(f"scenario '{self.scenario.name}': {self.built.capacity}.")
         self.minds = minds
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Put agents and minds side by side where the scenario wants that."""
+        if self.built.side_by_side:
+            agents, self.minds = side_by_side(self.world.agents, self.minds)
+            self.world = self.built.world = self.world._replace(agents=agents)
 
     def advance(self, until: float, sink: Sink | None = None, *, steps: int = SLICE_STEPS) -> None:
         """Advance to ``until``."""

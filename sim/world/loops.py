@@ -14,8 +14,8 @@ from sim.world.clock import take_first
 from sim.world.contract import UnboundError, apply, choose, lacks, origin, sense, void
 from sim.world.view import NO_CHOICE, Draws
 
-# How many updates ahead memory is asked for.
-AHEAD = 12
+# How many updates ahead memory is asked for, and the mask of a ring that holds what was foreseen of so many.
+AHEAD, RING = 15, 15
 
 # Why a kernel gave back control.
 TIME, BUFFER, CAPACITY, SLICE, DECISIONS = 0, 1, 2, 3, 4
@@ -47,7 +47,7 @@ def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) 
 
 
 def foresee(world: Any, minds: Any, number: int) -> None:
-    """Sequential random: prefetch what update ``number`` will touch; must not change anything."""
+    """Sequential random: prefetch what update ``number`` will touch; may note it in a ring for ``turn``, no more."""
     raise UnboundError("foresee is bound by the scenario")
 
 
@@ -79,6 +79,8 @@ def advance_events(world: Any, minds: Any, rule: Any, log: Any, until: float, bu
 def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, budget: int) -> int:
     """Sequential random: update ``number`` happens at time (number + 1) / N; a sweep of N updates takes time 1."""
     agents = world.agents.shape[0]
+    for ahead in range(AHEAD):
+        foresee(world, minds, world.count[ROUND] + ahead)
     for _ in range(budget):
         if log.count[ROWS] + MARGIN > log.rows.shape[0]:
             return BUFFER

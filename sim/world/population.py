@@ -13,7 +13,7 @@ from numba import njit
 from sim.spec import Value
 from sim.world.draws import stream
 
-AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i8"), ("muted", "i1")]
+AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i4"), ("muted", "i1")]
 
 
 @njit(cache=True)
@@ -76,6 +76,7 @@ class Built:
         grow: Makes room in the world after a kernel reported CAPACITY; None when nothing there can grow.
         grow_minds: The same for the minds' columns; returns None when they have their declared capacity already.
         meters: Name to a function of (world, log buffer): whole-array figures for data collection.
+        side_by_side: Agents and minds share rows of memory, for scenarios whose turns touch agents at random.
         live: Parameter name to a function of the value that changes the running world.
         labels: Label of every row, or None.
         bound: Rows whose choice is fixed by the scenario, (agents,) bool: they keep their rule whatever the mind; or None.
@@ -94,6 +95,7 @@ class Built:
     starts: Mapping[str, np.ndarray] = field(default_factory=dict)
     grow: Callable[[Any], Any] | None = None
     grow_minds: Callable[[Any, Any], Any] | None = None
+    side_by_side: bool = False
     live: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
     labels: list[str] | None = None
     bound: np.ndarray | None = None
@@ -102,14 +104,17 @@ class Built:
     states: pl.DataFrame | None = None
 
 
-def new_agents(setup: Setup, *, agents: int, extra: list[Any]) -> Any:
+def new_agents(setup: Setup, *, agents: int, extra: list[Any], in_key_order: bool = False) -> Any:
     """The population's columns as a record array (agents,): key, stream, decisions, muted, and the scenario's ``extra``.
 
-    Keys depend on the seed and the agent's number, never on its row.
+    Keys depend on the seed and the agent's number, never on its row. With ``in_key_order`` agents are numbered in the order
+    of their keys, so that a pick by key needs no table where rows are numbers.
     """
     made = np.zeros(agents, np.dtype([*AGENT, *extra], align=True)).view(np.recarray)
-    label_of_row = np.argsort(setup.row_of(agents))
-    made["key"] = streams(setup.seed ^ 0x5EED, label_of_row)
+    keys = streams(setup.seed ^ 0x5EED, np.arange(agents))
+    if in_key_order:
+        keys.sort()
+    made["key"][setup.row_of(agents)] = keys
     made["stream"] = streams(setup.seed, made["key"])
     return made
 
@@ -122,3 +127,28 @@ class Minds:
 
     def __getitem__(self, name: str) -> np.ndarray:
         return np.asarray(self.__dict__[name])
+
+
+CACHE_LINE = 64
+
+
+def side_by_side(agents: Any, minds: Minds) -> tuple[Any, Minds]:
+    """The same columns in one block of memory, in which an agent's record and its mind stand in one row.
+
+    Rows begin at a cache line and fill whole lines (or a half, a quarter of one): a decision then waits for one line, not
+    for one of each column. The arrays returned are strided views of the block.
+    """
+    columns = {"": agents, **{name: minds[name] for name in minds.__dict__}}
+    places, size = {}, 0
+    for name, column in columns.items():
+        places[name] = size
+        size += -(-column.dtype.itemsize * int(np.prod(column.shape[1:])) // 8) * 8
+    row = max(8, 1 << (size - 1).bit_length()) if size <= CACHE_LINE else -(-size // CACHE_LINE) * CACHE_LINE
+    block = np.zeros(len(agents) * row + CACHE_LINE, np.uint8)
+    block = block[-block.ctypes.data % CACHE_LINE :]
+    views = {}
+    for name, column in columns.items():
+        within = np.empty(column.shape[1:], column.dtype).strides
+        views[name] = np.ndarray(column.shape, column.dtype, block, places[name], (row, *within))
+        views[name][...] = column
+    return views.pop("").view(np.recarray), Minds(views)

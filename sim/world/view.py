@@ -30,6 +30,10 @@ class Draws(NamedTuple):
     count: Any
 
 
+# Payload ids of things made up during a run start here; smaller numbers name what was there from the start.
+COINED = 1 << 61
+
+
 # Stages of an item as its holder sees it: to be worked on; worked and unchecked; a finished part; a split whole.
 OPEN, DRAFT, PART, WHOLE = 0, 1, 2, 3
 
@@ -45,8 +49,16 @@ def pick_below(draws: Any, purpose: int, n: int) -> int:
 
 
 def invent(draws: Any, purpose: int) -> int:
-    """A payload id that nobody else will think of: 62 random bits."""
-    return np.int64(bits(draws.stream, draws.count, purpose) >> np.uint64(2))
+    """A payload id that nobody else will think of: 61 random bits above ``COINED``, so that it is no small number."""
+    return np.int64(bits(draws.stream, draws.count, purpose) >> np.uint64(3)) + COINED
+
+
+def either(flag: Any, this: Any, that: Any) -> Any:
+    """``this`` where ``flag`` is 1 and ``that`` where it is 0, without a branch.
+
+    A branch that goes both ways at random costs a processor some fifteen cycles each time it guesses wrong.
+    """
+    return that + flag * (this - that)
 
 
 def option_of(verb: int, slot: int) -> int:
