@@ -1,4 +1,4 @@
-"""The local executor: many small jobs on spawned processes, one result file each, whole or absent, resumable."""
+"""The local executor: many small jobs on spawned processes, results whole or absent, resumable."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from experiments.errors import UsageProblem
@@ -36,14 +39,20 @@ ONE_THREAD = (
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of work as data: ``function`` is ``module:name``, called with ``arguments``, and returns JSON values."""
+    """A piece of work as data: ``function`` is ``module:name``, called with ``arguments``, and returns JSON values.
+
+    ``name`` tells equal jobs from others where the caller knows better than the hash of the arguments.
+    """
 
     function: str
     arguments: Mapping[str, Any]
+    name: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Sixteen digits of the hash of what the job is; the same job has the same result file."""
+        """Its name, or sixteen digits of the hash of what the job is; the same job has the same result."""
+        if self.name:
+            return self.name
         text = json.dumps([self.function, dict(self.arguments)], sort_keys=True, default=str)
         return sha256(text.encode()).hexdigest()[:16]
 
@@ -71,6 +80,10 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Expected time to the end, or None while nothing is done."""
         return (self.total - self.done) / self.rate if self.rate > 0 else None
+
+
+# Called in the worker with (folder, job, value, seconds); what it returns goes to the parent as the job's value.
+Writer = Callable[[Path, Job, Any, float], Any]
 
 
 @dataclass
@@ -124,31 +137,142 @@ def execute(
         OSError: When a result cannot be written.
         KeyboardInterrupt: Results so far stay, and no process is left behind.
     """
-    count = workers if workers is not None else cores()
-    if count < 1 or retries < 0:
-        raise UsageProblem(f"executor: expected at least 1 worker and 0 retries, got {count} and {retries}.")
+    pool = Pool(folder, workers=workers, retries=retries)
     (folder / RESULTS).mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _alone(folder), pool:
         found = stored(folder, jobs)
         todo = list({job.key: job for job in jobs if job.key not in found}.values())
         report = _reporter(len(found), len(found) + len(todo), progress)
-        for outcome in _run(todo, folder, min(count, len(todo)), retries, report):
+        for outcome in pool.outcomes(todo):
+            report(outcome)
             found[outcome.job.key] = outcome
     return [found[job.key] for job in jobs]
+
+
+class Pool:
+    """Spawned processes, one thread each, that stay warm through several sets of jobs.
+
+    Used as a context manager: at the end, or when an error or Ctrl-C passes through, no process is left behind.
+    """
+
+    def __init__(
+        self, folder: Path, *, workers: int | None = None, retries: int = 1, writer: str = f"{__name__}:write_result"
+    ) -> None:
+        """Args: as for ``execute``; ``writer`` is ``module:name`` of a ``Writer``. UsageProblem for impossible numbers."""
+        self.count = workers if workers is not None else cores()
+        if self.count < 1 or retries < 0:
+            raise UsageProblem(f"executor: expected at least 1 worker and 0 retries, got {self.count} and {retries}.")
+        self.folder = folder
+        self.retries = retries
+        self.writer = writer
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    @property
+    def processes(self) -> list[int]:
+        """Ids of the processes alive."""
+        return [w.process.pid for w in self._workers if w.process.pid is not None]
+
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Outcomes in the order in which they come; see ``execute`` for deaths, retries and errors."""
+        waiting, tried, killed = deque(jobs), dict.fromkeys((job.key for job in jobs), 0), dict[str, int]()
+        while len(self._workers) < min(self.count, len(jobs)):
+            self._workers.append(self._start())
+        while waiting or any(w.jobs for w in self._workers):
+            self._revive()
+            _hand_out(self._workers, waiting)
+            for worker, said in _messages(self._workers):
+                job = worker.jobs.popleft()
+                message = said or {"error": f"the process ended with code {worker.process.exitcode}", "died": True}
+                if said is None:  # it died with the job
+                    waiting.extendleft(reversed(worker.jobs))
+                    worker.pipe.close()
+                    self._workers.remove(worker)
+                    self._workers.append(self._start())
+                    killed[job.key] = killed.get(job.key, 0) + 1
+                if "disk" in message:
+                    raise OSError(message["disk"])
+                if "error" in message:
+                    tried[job.key] += not message.get("died", False)
+                    if tried[job.key] <= self.retries and killed.get(job.key, 0) < MOST_DEATHS:
+                        waiting.append(job)
+                        continue
+                yield Outcome(job, message.get("value"), message.get("error", ""), message.get("seconds", 0.0))
+
+    def _revive(self) -> None:
+        """Replace workers that died with nothing to do: no message will come from them."""
+        for i, worker in enumerate(self._workers):
+            if not worker.jobs and not worker.process.is_alive():
+                worker.pipe.close()
+                self._workers[i] = self._start()
+
+    def _start(self) -> _Worker:
+        """A new worker process."""
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=_work, args=(there, str(self.folder), self.writer), daemon=True)
+        with one_thread(), _without_main():
+            process.start()
+        there.close()
+        return _Worker(process, here)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Processes started meanwhile run their numerical libraries on one thread."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes spawned meanwhile do not import the program's main module.
+
+    Jobs name their functions by module, so it is not needed; a script without ``if __name__ == "__main__"`` would run
+    itself again in every process.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, which dies with the process; what killed processes left half-written is removed."""
-    with (folder / LOCK).open("a") as lock:
+    with locked(folder):
+        for left in (folder / RESULTS).glob(f".*{SUFFIX}.*"):
+            left.unlink(missing_ok=True)
+        yield
+
+
+@contextmanager
+def locked(folder: Path, *, name: str = LOCK, shared: bool = False) -> Iterator[None]:
+    """Hold a lock of ``folder``, which dies with the process; UsageProblem while another process holds it."""
+    with (folder / name).open("a") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             raise UsageProblem(
                 f"{folder}: another process is at work in this folder; wait for it, or choose another."
             ) from None
-        for left in (folder / RESULTS).glob(f".*{SUFFIX}.*"):
-            left.unlink(missing_ok=True)
         yield
 
 
@@ -168,42 +292,6 @@ def _reporter(before: int, total: int, progress: Callable[[Progress], None] | No
             progress(Progress(seen["done"], total, seen["failed"], (seen["done"] - before) / passed))
 
     return report
-
-
-def _run(
-    jobs: list[Job], folder: Path, count: int, retries: int, report: Callable[[Outcome], None]
-) -> Iterator[Outcome]:
-    """Outcomes in the order in which they come."""
-    waiting, tried, killed = deque(jobs), dict.fromkeys((job.key for job in jobs), 0), dict[str, int]()
-    workers: list[_Worker] = []
-    try:
-        workers = [_start(folder) for _ in range(count)]
-        while waiting or any(w.jobs for w in workers):
-            _hand_out(workers, waiting)
-            for worker, said in _messages(workers):
-                job = worker.jobs.popleft()
-                message = said or {"error": f"the process ended with code {worker.process.exitcode}", "died": True}
-                if said is None:  # it died with the job
-                    waiting.extendleft(reversed(worker.jobs))
-                    workers.remove(worker)
-                    workers.append(_start(folder))
-                    killed[job.key] = killed.get(job.key, 0) + 1
-                if "disk" in message:
-                    raise OSError(message["disk"])
-                if "error" in message:
-                    tried[job.key] += not message.get("died", False)
-                    if tried[job.key] <= retries and killed.get(job.key, 0) < MOST_DEATHS:
-                        waiting.append(job)
-                        continue
-                outcome = Outcome(job, message.get("value"), message.get("error", ""), message.get("seconds", 0.0))
-                report(outcome)
-                yield outcome
-    finally:
-        for worker in workers:
-            worker.process.kill()
-        for worker in workers:
-            worker.process.join()
-            worker.pipe.close()
 
 
 def _hand_out(workers: Sequence[_Worker], waiting: deque[Job]) -> None:
@@ -233,53 +321,46 @@ def _messages(workers: Sequence[_Worker]) -> list[tuple[_Worker, dict[str, Any] 
     return found
 
 
-def _start(folder: Path) -> _Worker:
-    """A new worker process."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    try:
-        process = context.Process(target=_work, args=(there, str(folder)), daemon=True)
-        process.start()
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-    there.close()
-    return _Worker(process, here)
-
-
-def _work(pipe: Connection, folder: str) -> None:
+def _work(pipe: Connection, folder: str, writer: str) -> None:
     """The life of a worker: take a job, do it, write its result, say so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    write: Writer = _named(writer)
     while True:
         try:
             job = pipe.recv()
         except (EOFError, OSError):
             return
-        pipe.send(_done(job, Path(folder)))
+        try:
+            pipe.send(_done(job, Path(folder), write))
+        except BrokenPipeError:  # the parent is gone; the result is written
+            return
 
 
-def _done(job: Job, folder: Path) -> dict[str, Any]:
+def _named(function: str) -> Any:
+    """What ``module:name`` stands for."""
+    module, name = function.split(":")
+    return getattr(import_module(module), name)
+
+
+def _done(job: Job, folder: Path, write: Writer) -> dict[str, Any]:
     """The message on a job that was done, or tried."""
     started = time.perf_counter()
     try:
-        module, name = job.function.split(":")
-        value = getattr(import_module(module), name)(**job.arguments)
+        value = _named(job.function)(**job.arguments)
     except Exception:
         return {"error": traceback.format_exc(limit=20)}
     seconds = time.perf_counter() - started
     try:
-        write_result(folder, job, value, seconds)
+        back = write(folder, job, value, seconds)
     except OSError as error:
         return {"disk": f"{folder}: a result could not be written ({error.strerror}); those before it are kept."}
     except (TypeError, ValueError):
         return {"error": f"{job.function} returned what JSON cannot hold.\n{traceback.format_exc(limit=5)}"}
-    return {"value": value, "seconds": seconds}
+    return {"value": back, "seconds": seconds}
 
 
-def write_result(folder: Path, job: Job, value: Any, seconds: float) -> None:
-    """Write a result under a temporary name and rename it."""
+def write_result(folder: Path, job: Job, value: Any, seconds: float) -> Any:
+    """Write a result under a temporary name and rename it; returns the value."""
     path = folder / RESULTS / (job.key + SUFFIX)
     made = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -287,3 +368,4 @@ def write_result(folder: Path, job: Job, value: Any, seconds: float) -> None:
         made.replace(path)
     finally:
         made.unlink(missing_ok=True)
+    return value
