@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands import calibrate, card, detect, diff, export, import_, run, scenarios, serve_mock, ui
+from experiments.commands import calibrate, card, detect, diff, export, import_, run, scenarios, serve_mock, sweep, ui
 from experiments.errors import exit_code, sentence
 
 INTERRUPTED = 130
@@ -40,6 +40,7 @@ COMMANDS: dict[str, ModuleType] = {
     "diff": diff,
     "export": export,
     "import": import_,
+    "sweep": sweep,
     "calibrate": calibrate,
     "card": card,
     "serve-mock": serve_mock,

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from importlib import import_module
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as ready_of
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -142,7 +143,7 @@ def execute(
     with _alone(folder), pool:
         found = stored(folder, jobs)
         todo = list({job.key: job for job in jobs if job.key not in found}.values())
-        report = _reporter(len(found), len(found) + len(todo), progress)
+        report = reporter(len(found), len(found) + len(todo), progress)
         for outcome in pool.outcomes(todo):
             report(outcome)
             found[outcome.job.key] = outcome
@@ -264,11 +265,11 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, *, name: str = LOCK, shared: bool = False) -> Iterator[None]:
-    """Hold a lock of ``folder``, which dies with the process; UsageProblem while another process holds it."""
+def locked(folder: Path, *, name: str = LOCK, shared: bool = False, wait: bool = False) -> Iterator[None]:
+    """Hold a lock of ``folder``, which dies with the process; UsageProblem while another holds it, unless ``wait``."""
     with (folder / name).open("a") as lock:
         try:
-            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             raise UsageProblem(
                 f"{folder}: another process is at work in this folder; wait for it, or choose another."
@@ -281,17 +282,48 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _reporter(before: int, total: int, progress: Callable[[Progress], None] | None) -> Callable[[Outcome], None]:
-    started, seen = time.monotonic(), {"done": before, "failed": 0}
+def reporter(before: int, total: int, progress: Callable[[Progress], None] | None) -> Callable[[Outcome], None]:
+    """A function that counts outcomes and tells ``progress``; ``before`` of ``total`` are done already."""
+    seen = {"done": before, "failed": 0}
+    first: list[float] = []
 
     def report(outcome: Outcome) -> None:
         seen["done"] += 1
         seen["failed"] += bool(outcome.error)
+        # The first result carries the start of the processes and the compilation, which do not come again.
+        first.append(time.monotonic()) if not first else None
+        passed = max(time.monotonic() - first[0], 1e-9)
+        since = seen["done"] - before - 1
         if progress:
-            passed = max(time.monotonic() - started, 1e-9)
-            progress(Progress(seen["done"], total, seen["failed"], (seen["done"] - before) / passed))
+            progress(Progress(seen["done"], total, seen["failed"], since / passed))
 
     return report
+
+
+class Here:
+    """Does jobs in this process, one after the other: for debuggers, and where starting processes costs more."""
+
+    def __init__(self, folder: Path, *, writer: str, retries: int = 1) -> None:
+        """Args: as for ``Pool``."""
+        self.folder, self.retries = folder, retries
+        self.write: Writer = _named(writer)
+
+    def __enter__(self) -> Here:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Outcomes in order."""
+        for job in jobs:
+            for _ in range(1 + self.retries):
+                message = _done(job, self.folder, self.write)
+                if "error" not in message:
+                    break
+            if "disk" in message:
+                raise OSError(message["disk"])
+            yield Outcome(job, message.get("value"), message.get("error", ""), message.get("seconds", 0.0))
 
 
 def _hand_out(workers: Sequence[_Worker], waiting: deque[Job]) -> None:
@@ -309,7 +341,7 @@ def _hand_out(workers: Sequence[_Worker], waiting: deque[Job]) -> None:
 
 def _messages(workers: Sequence[_Worker]) -> list[tuple[_Worker, dict[str, Any] | None]]:
     """What came from workers that hold a job; None for a job that its worker died with."""
-    ready = wait([w.pipe for w in workers if w.jobs], timeout=1.0)
+    ready = ready_of([w.pipe for w in workers if w.jobs], timeout=1.0)
     found: list[tuple[_Worker, dict[str, Any] | None]] = []
     for worker in list(workers):
         if worker.pipe in ready:
@@ -343,20 +375,31 @@ def _named(function: str) -> Any:
 
 
 def _done(job: Job, folder: Path, write: Writer) -> dict[str, Any]:
-    """The message on a job that was done, or tried."""
+    """The message on a job that was done and written, or tried."""
+    message = attempt(job)
+    if "error" in message:
+        return message
+    try:
+        return {**message, "value": write(folder, job, message["value"], message["seconds"])}
+    except OSError as error:
+        return {"disk": unwritten(folder, error)}
+    except (TypeError, ValueError):
+        return {"error": f"{job.function} returned what JSON cannot hold.\n{traceback.format_exc(limit=5)}"}
+
+
+def attempt(job: Job) -> dict[str, Any]:
+    """Do a job here and now: its ``value`` and ``seconds``, or its ``error`` as a traceback."""
     started = time.perf_counter()
     try:
         value = _named(job.function)(**job.arguments)
     except Exception:
         return {"error": traceback.format_exc(limit=20)}
-    seconds = time.perf_counter() - started
-    try:
-        back = write(folder, job, value, seconds)
-    except OSError as error:
-        return {"disk": f"{folder}: a result could not be written ({error.strerror}); those before it are kept."}
-    except (TypeError, ValueError):
-        return {"error": f"{job.function} returned what JSON cannot hold.\n{traceback.format_exc(limit=5)}"}
-    return {"value": back, "seconds": seconds}
+    return {"value": value, "seconds": time.perf_counter() - started}
+
+
+def unwritten(folder: Path, error: OSError) -> str:
+    """What to say when a result could not be written."""
+    return f"{folder}: a result could not be written ({error.strerror or error}); those before it are kept."
 
 
 def write_result(folder: Path, job: Job, value: Any, seconds: float) -> Any:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sim.world.interventions import Intervention
 
 OUT = Path("runs")
+EVENTS = "events.parquet"
 COMPILING = "compiling the kernel (first run only)"
 
 
@@ -75,7 +76,15 @@ class Plan:
         """What the hash of the run covers."""
         from experiments.fingerprint import code_version
 
-        built = self.scenario.build.__module__
+        return self.decides_by(code_version(self.roots))
+
+    @property
+    def roots(self) -> list[str]:
+        """Modules from which the code that decides the log is reached."""
+        return [self.scenario.build.__module__, *self._minds, "sim.world.engine"]
+
+    def decides_by(self, code: str) -> dict[str, Any]:
+        """What the hash of the run covers, for ``code`` known already."""
         return {
             "scenario": self.scenario.name,
             "parameters": dict(self.values),
@@ -84,7 +93,7 @@ class Plan:
             "until": self.until,
             "log": self.log.words(),
             "interventions": [vars(i) for i in self.interventions],
-            "code": code_version([built, *self._minds, "sim.world.engine"]),
+            "code": code,
             **self._asked,
         }
 
@@ -275,6 +284,25 @@ def run(
     clear_way(folder, force=force)
     manifest = _manifest(asked, seal, decides["code"])
     return _Attempt(asked, folder, manifest, settings, say).make()
+
+
+def only_log(asked: Plan, log: Log, *, out: Path | str) -> Path:
+    """Leave a run folder with the log of a run and no report yet; ``swarmscope detect`` makes one. An identical one stays."""
+    from experiments.fingerprint import log_hash
+    from sim.record.store import write_log
+
+    decides = asked.decides
+    seal = log_hash(decides)
+    folder = Path(out) / f"{asked.scenario.name}-{asked.seed}-{seal}"
+    if is_complete(folder) and (folder / EVENTS).exists():
+        return folder
+    clear_way(folder, force=True)
+    with staged(folder) as place:
+        write_log(log, place)
+        manifest = _manifest(asked, seal, decides["code"])
+        kept = {"events": log.events.height, "events_kept": log.events.height, "model_time": asked.until}
+        write_json(place / MANIFEST, {**manifest, **kept, "cost": log.meta.get("cost"), "status": "complete"})
+    return folder
 
 
 def _finished(folder: Path, seal: str, settings: Settings, say: Progress) -> RunResult | None:
