@@ -14,6 +14,7 @@ from typing import Any
 from experiments.errors import RunFailed
 from experiments.executor import Job
 from experiments.fingerprint import code_version
+from experiments.sweeps.axes import Point
 from experiments.sweeps.measures import Seen, cell, measured, named
 from experiments.sweeps.spec import Spec, planned
 
@@ -44,7 +45,7 @@ def codes_of(spec: Spec) -> Codes:
     return Codes(worlds, measuring_code())
 
 
-def _representatives(spec: Spec) -> list[Mapping[str, Any]]:
+def _representatives(spec: Spec) -> list[Point]:
     """One point for each combination of what decides whose code runs."""
     about = [name for name in ("mind", "preset") if any(a.name == name for a in spec.axes)]
     return list({tuple(str(point[name]) for name in about): point for point in spec.points}.values())

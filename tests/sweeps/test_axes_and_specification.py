@@ -88,7 +88,7 @@ WRONG = [
     ({"seeds": "many"}, UsageProblem, "got 'many'"),
     ({"seed": 3}, UsageProblem, "unknown entry 'seed'. Did you mean 'seeds'"),
     ({"fixed": {"agent": 3}}, ParameterError, "Did you mean 'agents'"),
-    ({"minds": ["trust", "nonsense"]}, ParameterError, "cannot be decided by rule 'nonsense'"),
+    ({"minds": ["trust", "nonsense"]}, ParameterError, "cannot be decided by 'nonsense'"),
     ({"minds": ["trust", "frozen"], "mind": "trust"}, UsageProblem, "either mind or minds"),
     ({"until": -3}, UsageProblem, "above 0, got -3"),
     ({"measures": ["instrument"]}, UsageProblem, "Did you mean 'instruments'"),
@@ -97,7 +97,7 @@ WRONG = [
     ({"detectors": ["team"]}, UnknownNameError, "Did you mean 'teams'"),
     ({"keep": ["logs"]}, UsageProblem, "events, reports"),
     ({"sampling": "sobol"}, UsageProblem, "to sample, got none"),
-    ({"run": {"cassete": "x"}}, UsageProblem, "unknown entry"),
+    ({"run": {"cassete": "x"}}, UsageProblem, "Did you mean .cassette"),
     ({"stop": {"measure": "quality"}}, UsageProblem, "expected measure and width"),
     ({"scenario": "factry"}, UnknownNameError, "Did you mean 'factory'"),
 ]  # fmt: skip
