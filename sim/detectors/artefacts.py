@@ -36,6 +36,22 @@ def channels(window: Window) -> Channels:
     inference. Failure modes: what was written before the record began is not seen; a writer that only adds to an
     artefact hides those before.
     """
+    return _gathered(window, *_readings(window))
+
+
+def uses_of(window: Window) -> tuple[Ints, Ints]:
+    """Writer and reader of every use: the first reading of what another agent wrote, shape (uses,) each.
+
+    A reader that looks again before anything new is written does not count twice.
+    """
+    origin, reading = _readings(window)
+    reader = window.source[reading]
+    _, first = np.unique(origin * max(window.n, 1) + reader, return_index=True)
+    return window.source[origin[first]], reader[first]
+
+
+def _readings(window: Window) -> tuple[Ints, Ints]:
+    """Rows of writing and of reading, shape (readings,) each, where another agent wrote."""
     touched = (window.artefact != NONE) & (window.of_class("reads") | window.of_class("writes"))
     rows = np.flatnonzero(touched)
     rows = rows[np.argsort(window.artefact[rows], kind="stable")]
@@ -46,7 +62,7 @@ def channels(window: Window) -> Channels:
     reads = window.of_class("reads")[rows] & (last >= start)
     reader, origin = rows[reads], rows[last[reads]]
     other = window.source[reader] != window.source[origin]
-    return _gathered(window, origin[other], reader[other])
+    return origin[other], reader[other]
 
 
 def _gathered(window: Window, origin: Ints, reading: Ints) -> Channels:

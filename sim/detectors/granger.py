@@ -388,7 +388,6 @@ def apart(model: Model, link: tuple[int, int], marked: Bools) -> float:
     return float(_tested(beta, inverse, (1, len(news)), float(left @ left) / freedom, freedom)[0][0])
 
 
-def redrawn(sample: Lagged, rng: np.random.Generator) -> Lagged:
-    """The sample with times drawn anew, with replacement: their pasts stay with them."""
-    times = len(sample.weight)
-    return replace(sample, weight=np.bincount(rng.integers(0, times, times), minlength=times).astype(np.float64))
+def redrawn_by(sample: Lagged, count: Floats) -> Lagged:
+    """The sample with times drawn anew, each ``count`` times, shape (times,): their pasts stay with them."""
+    return replace(sample, weight=count)

@@ -11,7 +11,7 @@ findings, since signals are used to explain agreement away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ OFTEN = 0.8  # share of the best-read agent's times at which an agent has to be 
 COMPLETE = 0.5  # share of common times that have to be whole; below, readings are gathered in stretches
 SHARED = 0.5  # share of the acting agents that read an artefact, from which it is a shared input
 LEAST_TIMES = 8
+PER_STRETCH, MOST_STRETCHES = 3.0, 400
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Sampled:
         signals: Names of the shared signals.
         unknown: Shared inputs of which the log does not say what they held: agreement may be their doing.
         left_out: Sentences on agents and times that were left out.
+        gathered: Readings stand for stretches, not for one time.
     """
 
     series: Series
@@ -45,6 +47,7 @@ class Sampled:
     signals: tuple[str, ...]
     unknown: tuple[str, ...]
     left_out: tuple[str, ...]
+    gathered: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,23 +90,55 @@ def sampled(window: Window, agent: Ints, time: Floats, value: Floats) -> Sampled
     """Series from readings sorted by time, arrays of shape (readings,), by the rule of this module."""
     if len(time) == 0:
         return None
-    for tick, end in _clocks(agent, time):
+    for tick, end, gathered in _clocks(agent, time):
         table, kept, whole = _table(window.n, agent, tick, value, len(end))
         if whole.sum() >= max(LEAST_TIMES, COMPLETE * len(end)) and len(kept) >= 2:
-            return _made(window, table, kept, whole, end=end, read=len(np.unique(agent)))
+            made = _made(window, table, kept, whole, end=end, read=len(np.unique(agent)))
+            return replace(made, gathered=gathered)
     return None
 
 
-def _clocks(agent: Ints, time: Floats) -> list[tuple[Ints, Floats]]:
-    """Ways to gather readings, the finest first: (number of the common time of each reading, the common times)."""
+def of_values(window: Window) -> Sampled | None:
+    """Series of the values of the commonest kind of event that is no decision and has values; None as for ``of_states``."""
+    known = np.isfinite(window.value) & ~window.of_class("decides")
+    if not known.any():
+        return None
+    kind = np.bincount(window.kind[known]).argmax()
+    return of_decisions(window, known & (window.kind == kind))
+
+
+def of_activity(window: Window) -> Sampled | None:
+    """Series of how many events each agent left in stretches of equal length; None as for ``of_states``.
+
+    Stretches hold PER_STRETCH events of a middling agent on average, and there are MOST_STRETCHES at most. Agents with
+    less than a quarter of the events of a middling one are left out.
+    """
+    count = np.bincount(window.source, minlength=window.n) if window.rows else np.zeros(0, dtype=np.int64)
+    middling = float(np.median(count[count > 0])) if (count > 0).any() else 0.0
+    kept = np.flatnonzero(count >= max(middling / 4.0, 1.0))
+    stretches = min(MOST_STRETCHES, int(middling / PER_STRETCH))
+    start, end = window.span
+    if len(kept) < 2 or stretches < LEAST_TIMES or end <= start:
+        return None
+    edges = start + (end - start) * np.arange(1, stretches + 1) / stretches
+    tick = np.minimum(np.searchsorted(edges, window.time, side="left"), stretches - 1)
+    table = np.zeros((window.n, stretches))
+    np.add.at(table, (window.source, tick), 1.0)
+    whole = np.ones(stretches, dtype=bool)
+    made = _made(window, table, kept, whole, end=edges, read=int((count > 0).sum()))
+    return replace(made, gathered=True)
+
+
+def _clocks(agent: Ints, time: Floats) -> list[tuple[Ints, Floats, bool]]:
+    """Ways to gather readings, the finest first: (number of each reading's common time, the common times, gathered)."""
     exact, tick = np.unique(time, return_inverse=True)
     _, counts = np.unique(agent, return_counts=True)
-    ways = [(tick, exact)] if len(exact) <= 2 * counts.max() else []
+    ways = [(tick, exact, False)] if len(exact) <= 2 * counts.max() else []
     start, end = float(time[0]), float(time[-1])
     stretches = int(counts.max())
     while end > start and stretches >= LEAST_TIMES:
         edges = start + (end - start) * np.arange(1, stretches + 1) / stretches
-        ways.append((np.minimum(np.searchsorted(edges, time, side="left"), stretches - 1), edges))
+        ways.append((np.minimum(np.searchsorted(edges, time, side="left"), stretches - 1), edges, True))
         stretches = int(stretches / 1.5)
     return ways
 
