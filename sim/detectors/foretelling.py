@@ -119,13 +119,13 @@ class Ready:
 
 def first_ready(window: Window) -> Ready | str:
     """The first series that are long enough: chosen by what they are, never by what they show; or why there are none."""
-    why = "no states, values or activity of at least two agents at common times"
+    why = ""
     for name, found in sources(window):
         made = None if found is None else ready(name, found)
         if isinstance(made, Ready):
             return made
-        why = made or why
-    return why
+        why = why or made or ""
+    return why or "no states, values or activity of at least two agents at common times"
 
 
 def of_name(window: Window, name: str) -> Ready | None:
