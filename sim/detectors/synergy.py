@@ -220,7 +220,7 @@ def _standing(_window: Window, _candidate: Candidate) -> str:
 
 
 def _claim(name: str, feature: str) -> Claim:
-    return Claim(name, "NL", _sample, _statistic, "bits", applies=lambda c: c.detail["feature"] == feature)
+    return Claim(name, "NS", _sample, _statistic, "bits", applies=lambda c: c.detail["feature"] == feature)
 
 
 synergy = detectors.add("synergy")(

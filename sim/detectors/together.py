@@ -36,7 +36,7 @@ class Team(Series):
 
 
 def shift_within_levels(sample: Team, rng: np.random.Generator) -> Team:
-    """NL: shift each agent's series round, by an amount of its own, among the times at one level of the shared signals.
+    """NS: shift each agent's series round, by an amount of its own, among the times at one level of the shared signals.
 
     Keeps what each agent does at each level and, with one level, its whole course in time; destroys that agents go
     together beyond the signals. Pairs of times at which the end of somebody's series meets its beginning are left out: a
@@ -56,7 +56,7 @@ def shift_within_levels(sample: Team, rng: np.random.Generator) -> Team:
 
 add(
     Null(
-        "NL",
+        "NS",
         "each agent's own course, and what it does at each level of shared signals",
         "that agents go together",
         "the whole foretells what its members do not",
@@ -97,7 +97,7 @@ def parity_synergy(team: Team, members: Ints) -> float:
     I(V_t; V_t+1) - sum over members of I(X_t; V_t+1), plug-in mutual information, each less its bias 1 / (2 T ln 2).
     Range: [-n, 1]; above 0 the whole foretells what no member does (sufficient, not necessary for emergence); below 0
     members say the same. Chance level: 0 on average for independent members, above 0 in 4-8 % of discrete worlds, so no
-    sign is trusted. Null: NL. Failure modes: redundancy is counted n times, so teams of more than 10 hide synergy; short
+    sign is trusted. Null: NS. Failure modes: redundancy is counted n times, so teams of more than 10 hide synergy; short
     series; members who all repeat themselves at the same times because their replies failed.
     Reference: Rosas, Mediano et al. 2020, PLoS Comput. Biol. 16:e1008289, eq. 11.
     """
@@ -125,7 +125,7 @@ def sum_synergy(team: Team, members: Ints) -> float:
     Definition and reference as ``parity_synergy``, for V = the sum of the members' standardised series; formula: mutual
     information of Gaussians, -log2(1 - r^2) / 2, each less its bias 1 / (2 T ln 2).
     Range: (-inf, inf). Chance level: far above 0 for members with long memories that have nothing to do with each other,
-    and far below for members that follow one signal: only the null NL says which. Fooled by: series that are nowhere near
+    and far below for members that follow one signal: only the null NS says which. Fooled by: series that are nowhere near
     Gaussian.
     """
     values = team.values[members]
@@ -147,7 +147,7 @@ def pair_synergies(team: Team, members: Ints) -> NDArray[np.float64]:
 
     Definition: co-information of high and low. Formula: I(X_i, X_j; X_k') - I(X_i; X_k') - I(X_j; X_k'), plug-in.
     Range: [-1, 1]; high when neither alone says anything (exclusive or), low when both say the same; i = j is -1.
-    Chance level: about 1 / (2 T ln 2) each; the largest of many is compared with the largest under the null NL.
+    Chance level: about 1 / (2 T ln 2) each; the largest of many is compared with the largest under the null NS.
     Fooled by: amounts whose signs carry little. Reference: McGill 1954, Psychometrika 19:97.
     """
     signs = team.signs[members]

@@ -76,7 +76,7 @@ def p_values(world, count):
         sample = detector.claims[0].sample(window, asked)
         statistic = detector.claims[0].statistic
         rng = np.random.default_rng(seed)
-        test = compare(sample, lambda s, c=asked, f=statistic: f(s, c), NULLS["NL"], most=39, stop=40, rng=rng)
+        test = compare(sample, lambda s, c=asked, f=statistic: f(s, c), NULLS["NS"], most=39, stop=40, rng=rng)
         found.append(np.where([bool(c.dismissed) for c in asked], 1.0, test.p))
     return np.array(found)
 
