@@ -31,6 +31,8 @@ SAMPLE = 90
 OK, LOST = "ok", "censored"
 # How often a provider may ask for a pause before one decision is given up.
 PAUSES = 20
+# After so many failed calls and not a single answer a run stops: that is no fault but a wrong address.
+SILENCE = 8
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 
 
@@ -74,6 +76,7 @@ class LlmMind:
         ).encode()
         self._loop: Loop | None = None
         self._ready = self._answered = False
+        self._unanswered = 0
 
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """Begin to answer; see ``sim.world.batches.Asker``."""
@@ -273,7 +276,7 @@ class LlmMind:
             except (ProviderProblem, asyncio.CancelledError):
                 raise
             except Exception as error:
-                said = None
+                self._unanswered += 1
                 kind, status, pause = self._failed(error)
                 pauses += kind == THROTTLED
                 wait = min(LONGEST_WAIT, FIRST_WAIT * 2**failures) if pause is None else pause
@@ -287,7 +290,7 @@ class LlmMind:
                     self._enter(p, attempt, status, said=said)
                     await asyncio.sleep(wait)
                     continue
-                if said is None and not self._answered:
+                if not self._answered and self._unanswered >= SILENCE:
                     raise ProviderProblem(self._nobody(status))
                 stored = Stored(-1, status)
             stands = self._keep(p, text, stored, said)

@@ -141,7 +141,10 @@ class Provider:
         message = choice.message if choice is not None else None
         usage = getattr(reply, "usage", None)
         details = getattr(usage, "prompt_tokens_details", None)
-        refused = bool(getattr(message, "refusal", None)) or getattr(choice, "finish_reason", "") == "content_filter"
+        # The library keeps what it does not know itself, refusals among it, in a field of its own.
+        own = getattr(message, "provider_specific_fields", None) or {}
+        refusal = getattr(message, "refusal", None) or own.get("refusal")
+        refused = bool(refusal) or getattr(choice, "finish_reason", "") == "content_filter"
         return Said(
             text=getattr(message, "content", None),
             refused=refused,
@@ -158,7 +161,8 @@ class Provider:
         where = shown_url(m.base_url) if m.base_url else "the provider's address"
         if isinstance(error, e.AuthenticationError | e.PermissionDeniedError):
             return FATAL, f"model '{m.name}': {where} refused the key; check the key in the environment.", None
-        if isinstance(error, e.NotFoundError):
+        # Some 404 come as a bad request.
+        if isinstance(error, e.NotFoundError) or getattr(error, "status_code", None) == 404:
             return FATAL, f"model '{m.name}': {where} does not know this model; check --model and --base-url.", None
         if isinstance(error, e.RateLimitError):
             return THROTTLED, "rate limited", retry_after(error)

@@ -71,6 +71,11 @@ class Asking:
             raise ParameterError(f"--cassette-mode {self.cassette_mode}: name the cassette with --cassette FILE.")
         if self.base_url is not None and urlsplit(self.base_url).scheme not in {"http", "https"}:
             raise ParameterError(f"--base-url: expected http://... or https://..., got '{shown_url(self.base_url)}'.")
+        if self.base_url is not None and shown_url(self.base_url) != self.base_url:
+            raise ParameterError(
+                f"--base-url: expected an address without user, password or query, as '{shown_url(self.base_url)}'; a key "
+                "belongs into the environment."
+            )
         return self
 
     def of(self, model: str) -> Model:
