@@ -77,7 +77,9 @@ def agents_picture(analysis: Analysis, structure: Structure | None) -> str:
 def _flows(log: Log, structure: Structure | None) -> tuple[pl.DataFrame, list[Any], str]:
     """Connections with counts, the agents, and what is shown."""
     if structure is not None and structure.flows.height:
-        flows = structure.flows.group_by("source", "target").agg(pl.col("count").sum())
+        # A structure's flows may reach beyond its members: what holders of a convention say to those who never took it.
+        among = pl.col("source").is_in(structure.members) & pl.col("target").is_in(structure.members)
+        flows = structure.flows.filter(among).group_by("source", "target").agg(pl.col("count").sum())
         return flows, list(structure.members), f"The agents of {structure.id} and what they pass to each other."
     if log.events.height == 0 or not log.has("source", "target"):
         return pl.DataFrame(), [], ""

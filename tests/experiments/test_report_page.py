@@ -15,6 +15,7 @@ from experiments.folder import read_json
 from experiments.report.charts import Lane, Mark, bars, line_chart, ticks, timeline
 from experiments.report.html import render
 from experiments.report.markup import Raw, esc, folded, table
+from experiments.report.pictures import agents_picture
 from experiments.report.words import duration, headline, listed, many, measured, number, p_value, spoken
 from sim.record.importers import read
 from sim.record.log import Log
@@ -154,6 +155,15 @@ def test_names_in_a_report_are_escaped_wherever_a_structure_carries_them(made):
     text = render(replace(analysis, report=report, topologies={}), {})
     assert_is_self_contained(text)
     assert "<script" not in text
+
+
+def test_the_agents_of_a_structure_are_drawn_when_its_flows_reach_beyond_them(made):
+    whole = next(s for s in made.analysis.report.structures if s.flows.height)
+    some = replace(whole, members=tuple(whole.members[:3]), roles={"some": whole.members[:3]})
+    assert "<svg" in agents_picture(made.analysis, whole)
+    outsider = str(whole.members[-1])
+    drawn = agents_picture(made.analysis, some)
+    assert f">{outsider}<" not in drawn
 
 
 def test_an_empty_log_gives_a_page_that_says_so():
