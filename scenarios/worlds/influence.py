@@ -59,10 +59,10 @@ def drawn(rng: np.random.Generator, agents: int, times: int, coefficient: float,
     return Draws(matrix, noise, driver, in_touch)
 
 
-def course(draws: Draws, *, felt: float = 0.0, mute: Collection[int] = ()) -> Floats:
+def course(draws: Draws, *, felt: float = 0.0, mute: Collection[int] = (), since: float = 0.0) -> Floats:
     """Values of all agents, shape (agents, times): x(t+1) = KEEPS x(t) + sum of c x_other(t) + felt driver(t) + noise.
 
-    A muted agent does nothing after SETTLE: what it left last stays where others see it.
+    A muted agent does nothing from ``since`` on: what it left last stays where others see it.
     """
     agents, times = draws.noise.shape
     x = np.zeros((agents, times))
@@ -71,16 +71,16 @@ def course(draws: Draws, *, felt: float = 0.0, mute: Collection[int] = ()) -> Fl
     for t in range(1, times):
         heard = np.einsum("ij,ij,i->j", draws.matrix, draws.told[:, :, t - 1], x[:, t - 1])
         x[:, t] = KEEPS * x[:, t - 1] + heard + felt * draws.driver[t - 1] + draws.noise[:, t]
-        if t >= SETTLE:
+        if t >= SETTLE + since:
             x[silent, t] = x[silent, t - 1]
     return x[:, SETTLE:]
 
 
-def decided(draws: Draws, values: Floats, *, mute: Collection[int] = ()) -> Log:
+def decided(draws: Draws, values: Floats, *, mute: Collection[int] = (), since: float = 0.0) -> Log:
     """One ``decide`` per agent and time, its value on record; nothing else is."""
     agents, times = values.shape
     who, when = np.tile(np.arange(agents), times), np.repeat(np.arange(times, dtype=np.float64), agents)
-    acts = ~np.isin(who, list(mute))
+    acts = ~(np.isin(who, list(mute)) & (when >= since))
     columns = {"time": when[acts], "kind": ["decide"] * int(acts.sum()), "source": who[acts]}
     return as_log({**columns, "value": values.T.ravel()[acts]}, truth=_truth(draws))
 
@@ -97,6 +97,14 @@ def influence(rng: np.random.Generator, agents: int, events: int, strength: floa
     """Agents follow others through something that is not on record."""
     draws = drawn(rng, agents, _times(agents, events), COEFFICIENT * strength)
     return decided(draws, course(draws))
+
+
+def knocked(
+    seed: int, *, mute: Collection[int], since: float, agents: int = 20, events: int = 6000, strength: float = 1.0
+) -> Log:
+    """Hidden influence with some agents muted from ``since`` on; all draws are those of the same seed without."""
+    draws = drawn(np.random.default_rng(seed), agents, _times(agents, events), COEFFICIENT * strength)
+    return decided(draws, course(draws, mute=mute, since=since), mute=mute, since=since)
 
 
 def _under(rng: np.random.Generator, agents: int, events: int, coefficient: float, *, recorded: bool) -> Log:
