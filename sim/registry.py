@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Generic, TypeVar
@@ -34,6 +35,8 @@ class Registry(Generic[T]):
         self.broken: dict[str, Exception] = {}
         self._members: dict[str, T] = {}
         self._loaded = False
+        # Reentrant, for a module may ask its own registry while it is imported.
+        self._loading = threading.RLock()
 
     def add(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers its argument under ``name``; a second owner of a name is refused."""
@@ -47,16 +50,17 @@ class Registry(Generic[T]):
         return register
 
     def load(self) -> None:
-        """Import every module of the registry's folder once."""
-        if self._loaded:
-            return
-        self._loaded = True
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__):
-            try:
-                importlib.import_module(f"{self.package}.{module.name}")
-            except Exception as error:  # one broken file must not hide the others
-                self.broken[f"{self.package}.{module.name}"] = error
+        """Import every module of the registry's folder once; a second thread waits until all are there."""
+        with self._loading:
+            if self._loaded:
+                return
+            self._loaded = True
+            package = importlib.import_module(self.package)
+            for module in pkgutil.iter_modules(package.__path__):
+                try:
+                    importlib.import_module(f"{self.package}.{module.name}")
+                except Exception as error:  # one broken file must not hide the others
+                    self.broken[f"{self.package}.{module.name}"] = error
 
     def names(self) -> list[str]:
         """All member names, sorted."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,7 @@ import polars as pl
 from experiments.errors import sentence
 from sim.record.log import Log
 
-MOST_EVENTS = 200_000  # of a long log the page looks at the last ones, and says so
+MOST_EVENTS = 100_000  # of a long log the page looks at the last ones, and says so
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,19 @@ class Found:
     Attributes:
         until: Model time up to which the log was looked at.
         events: Events looked at.
+        total: Events there were.
         structures: As in report.json, each with its ``timeline`` (start, end, agreement, present) and ``changes``.
         ledger: Everything that was tested or refused.
         series: ``index, time, name, value`` of the instruments over time.
         readings: Instrument name to its reading.
+        topologies: Structure id to its topology, as JSON values.
         notes: What the data can and cannot show.
         error: Why there is no result; empty when there is one.
     """
 
     until: float
     events: int
+    total: int = 0
     structures: tuple[Mapping[str, Any], ...] = ()
     ledger: tuple[Mapping[str, Any], ...] = ()
     series: pl.DataFrame | None = None
@@ -68,16 +73,15 @@ class Found:
         return f"Nothing to test in {self.events:,} events yet."
 
 
-def analysed(log: Log, *, seed: int = 0, alpha: float = 0.05) -> Found:
+def analysed(log: Log, *, total: int = 0, seed: int = 0, alpha: float = 0.05) -> Found:
     """The analysis of a log as plain data; runs in the analyst's process, and never raises."""
     from experiments.analysis import Settings, analyse
 
-    events = log.events.tail(MOST_EVENTS)
-    until = log.span[1]
+    until, count = log.span[1], log.events.height
     try:
-        made = analyse(Log(**{**vars_of(log), "events": events}), settings=Settings(alpha=alpha, seed=seed))
+        made = analyse(log, settings=Settings(alpha=alpha, seed=seed))
     except Exception as error:
-        return Found(until, events.height, error=sentence(error))
+        return Found(until, count, max(total, count), error=sentence(error))
     structures = tuple(
         {
             **s.to_json(),
@@ -89,11 +93,11 @@ def analysed(log: Log, *, seed: int = 0, alpha: float = 0.05) -> Found:
         }
         for s in made.ranked
     )
-    cut = log.events.height > MOST_EVENTS
-    notes = (f"Only the last {MOST_EVENTS:,} of {log.events.height:,} events were looked at.",) if cut else ()
+    notes = (f"Only the last {count:,} of {total:,} events were looked at.",) if total > count else ()
     return Found(
         until,
-        events.height,
+        count,
+        max(total, count),
         structures,
         tuple({**vars(row)} for row in made.report.ledger),
         made.series,
@@ -103,41 +107,47 @@ def analysed(log: Log, *, seed: int = 0, alpha: float = 0.05) -> Found:
     )
 
 
-def vars_of(log: Log) -> dict[str, Any]:
-    """The fields of a log."""
-    return {name: getattr(log, name) for name in log.__dataclass_fields__}
+def _start() -> None:
+    """Begin the analyst's process: behind everything else, and never longer than the server lives."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    server = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == server:
+            time.sleep(2.0)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Analyst:
-    """One process for all pages of a server; a page has at most one analysis under way and one waiting."""
+    """One process for all pages of a server; a page has at most one analysis under way."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
 
-    def ask(self, log: Log, then: Callable[[Found], None], *, seed: int = 0) -> Future[Found]:
-        """Analyse ``log``; ``then`` is called with the result from another thread."""
+    def look(self, log: Log, *, total: int = 0, seed: int = 0) -> Found:
+        """Analyse ``log`` in the other process and wait; a process that died is started again once."""
+        for _ in range(2):
+            try:
+                return self._begun().submit(analysed, log, total=total, seed=seed).result()
+            except BrokenProcessPool:
+                self.close()
+            except Exception as error:
+                return Found(log.span[1], log.events.height, total, error=sentence(error))
+        return Found(log.span[1], log.events.height, total, error="the process that looks for structures died twice.")
 
-        def done(future: Future[Found]) -> None:
-            if future.cancelled():
-                return
-            error = future.exception()
-            then(Found(log.span[1], log.events.height, error=sentence(error)) if error else future.result())
+    def begin(self) -> None:
+        """Start the process, and let it import what it needs."""
+        self._begun().submit(_ready)
 
-        future = self._submit(log, seed)
-        future.add_done_callback(done)
-        return future
-
-    def _submit(self, log: Log, seed: int) -> Future[Found]:
+    def _begun(self) -> ProcessPoolExecutor:
         with self._lock:
-            for _ in range(2):
-                if self._pool is None:
-                    self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-                try:
-                    return self._pool.submit(analysed, log, seed=seed)
-                except BrokenProcessPool:
-                    self._pool = None
-        raise RuntimeError("the analysis process cannot be started.")
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+            return self._pool
 
     def close(self) -> None:
         """End the process."""
@@ -145,3 +155,7 @@ class Analyst:
             if self._pool is not None:
                 self._pool.shutdown(wait=False, cancel_futures=True)
                 self._pool = None
+
+
+def _ready() -> None:
+    import experiments.analysis  # noqa: F401  what a search needs is there before the first

@@ -1,22 +1,34 @@
-"""The page: three bands over one session, the world, the structures found, and what a person steers by."""
+"""The page: one session in four bands, what is looked at, the world, the structures found, and what to steer by."""
 
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import solara
 import solara.lab
 
 from experiments.errors import sentence
-from sim.spec import scenarios
+from viz.files import RUN
+from viz.links import choice_of
 from viz.panels.panel import BANDS, Panel, of_band, panels
-from viz.session import Session
+from viz.parts import button, words
+from viz.session import FIRST, Session, analyst
+from viz.warm import warm
+from viz.widgets.keys import KeysWidget
 
 STYLE = Path(__file__).parent / "page.css"
-RUN = "SWARMSCOPE_RUN"  # the log that the page opens with, set by the command line
-HEADINGS = {"world": "The world", "structures": "Structures found", "steering": "Read and steer"}
+FIRST_BANDS = ("top", "world")
+HEADINGS = {
+    "top": "Swarmscope",
+    "world": "The world: what the agents do",
+    "structures": "The structures found in what they do",
+    "steering": "Sentences and numbers to steer by",
+}
+
+# The server is warm before the first page opens: kernels linked, and the process that looks for structures begun.
+threading.Thread(target=warm, args=(FIRST, analyst), daemon=True, name="warm").start()
 
 
 @solara.component
@@ -25,64 +37,75 @@ def Page() -> None:
     router = solara.use_router()
     session = solara.use_memo(lambda: asked(router.search or ""), [])
     solara.use_effect(lambda: begin(session), [])
-    solara.lab.theme.dark_effective  # noqa: B018  redraw when the theme changes
+    # The world is drawn first; what is read and steered by follows a moment later.
+    whole, set_whole = solara.use_state(False)
+    solara.use_effect(lambda: set_whole(True), [])
     solara.Title("Swarmscope")
     solara.Style(STYLE)
-    with solara.Div(classes=["swarm"]):
+    with solara.Div(classes=["swarm"], attributes={"data-page": "swarmscope"}):
+        Shell(session)
         for band in BANDS:
-            with solara.Div(
-                classes=["band", f"band-{band}"], attributes={"role": "region", "aria-label": HEADINGS[band]}
-            ):
-                for panel in of_band(band):
-                    if panel.shown(session):
-                        Framed(panel, session)
+            region = {"role": "region", "aria-label": HEADINGS[band]}
+            with solara.Div(classes=["band", f"band-{band}"], attributes=region):
+                for panel in of_band(band) if whole or band in FIRST_BANDS else ():
+                    Framed(panel, session)
         for module, error in panels.broken.items():
             solara.Error(f"A part of the page, {module}, could not be loaded: {sentence(error)}")
 
 
 @solara.component
+def Shell(session: Session) -> None:
+    """What has no place of its own: keyboard, theme, clipboard, and what could not be done."""
+
+    def first(theme: str) -> None:
+        session.theme.value = session.theme.value or theme
+
+    def follow() -> None:
+        if session.theme.value:
+            solara.lab.theme.dark = session.theme.value == "dark"
+
+    solara.use_effect(follow, [session.theme.value])
+    KeysWidget.element(theme=session.theme.value, copied=session.copied.value, on_first=first)
+    if session.trouble.value:
+        with solara.Div(classes=["trouble"], attributes={"role": "alert"}):
+            words(session.trouble.value, tag="span")
+            button("Close", lambda: session.trouble.set(""))
+
+
+@solara.component
 def Framed(panel: Panel, session: Session) -> None:
     """A panel with its heading; when it breaks it says so and the rest of the page keeps working."""
-    problem, _forget = solara.use_exception()
-    with solara.Div(classes=["panel", f"panel-{panel.name}"], attributes={"aria-label": panel.title, "role": "group"}):
-        if panel.title:
+    problem, forget = solara.use_exception()
+    shown = problem is not None or panel.shown(session)
+    css = ["panel", f"panel-{panel.name}", *(["wide"] if panel.wide else []), *([] if shown else ["absent"])]
+    with solara.Div(classes=css, attributes={"role": "group", "aria-label": panel.title or panel.name}):
+        if shown and panel.title:
             solara.HTML(tag="h2", unsafe_innerHTML=panel.title, attributes={"title": panel.about})
         if problem is not None:
-            solara.Error(f"{panel.title or panel.name}: {sentence(problem)}")
-            return
-        panel.component(session)
+            solara.Error(f"This part of the page, {panel.name}, broke: {sentence(problem)}")
+            button("Try again", forget)
+        elif shown:
+            panel.component(session)
 
 
 def asked(query: str) -> Session:
-    """The session that a link describes: ``scenario``, ``preset``, ``seed``, and ``p.NAME`` for parameters."""
-    given = dict(parse_qsl(query.lstrip("?")))
-    changes = {name[2:]: value for name, value in given.items() if name.startswith("p.")}
-    name = given.get("scenario", "")
-    made = Session()
+    """The session that a link describes; one that cannot be followed says so and shows the first scenario."""
     try:
-        if name:
-            scenario = scenarios.get(name)
-            values = scenario.values(given.get("preset"), changes)
-            made = Session(
-                scenario=name,
-                preset=given.get("preset"),
-                seed=int(given.get("seed", "0")),
-                changes={k: values[k] for k in changes},
-            )
+        return Session(choice_of(query, fallback=FIRST))
     except Exception as error:
-        made.trouble.value = f"The link could not be followed: {sentence(error)}"
-    return made
+        made = Session()
+        made.apology = f"The link could not be followed: {sentence(error)}"
+        return made
 
 
 def begin(session: Session) -> object:
     """Open what the page was started with, or start the session's world; returns what ends it."""
     place = os.environ.get(RUN)
-    before = session.trouble.value
     if place:
-        from experiments.readable import read_readable
+        from viz.opening import opened
 
-        session.attempt(lambda: session.open(read_readable(Path(place)), name=Path(place).name))
+        session.attempt(lambda: session.open(opened(Path(place)), name=Path(place).name))
     else:
         session.start()
-    session.trouble.value = session.trouble.value or before
+    session.trouble.value = session.trouble.value or session.apology
     return session.close

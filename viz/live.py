@@ -6,20 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import polars as pl
 
 from experiments.errors import sentence
 from experiments.run import Plan, engine_of
 from sim.record.log import Log
-from sim.record.store import EventWriter
 from sim.spec import ParameterError
 from sim.world.engine import Engine
 from sim.world.interventions import Intervention, perform
+from viz.tape import Tape
 
 FRAME = 0.05  # seconds between looks at the orders of the page, and the longest a pause may take
-MOST_EVENTS = 2_000_000  # beyond, the oldest events leave the page's memory; the world goes on
+MOST_EVENTS = 1_000_000  # beyond, the oldest events leave the page's memory; the world goes on
 
 
 @dataclass(frozen=True)
@@ -62,23 +61,26 @@ class LiveRun:
         self.speed = speed
         self.acts: list[Intervention] = []
         self._changed = changed or (lambda: None)
-        self._lock = threading.Lock()
         self._orders = threading.Condition()
         self._engine: Engine | None = None
-        self._frames: list[pl.DataFrame] = []
-        self._rows = 0
+        self.tape = Tape(most=MOST_EVENTS)
         self._playing, self._closed, self._ready = False, False, threading.Event()
         self._target: float | None = None
         self._waiting: list[Intervention] = []
         self._moment = Moment(0.0, plan.until, 0, 0.0, playing=False, rate=0.0)
         self._ticks: list[tuple[float, float]] = []
-        self._thread = threading.Thread(target=self._live, name=f"run of {plan.scenario.name}", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._live, name=f"run of {plan.scenario.name}", daemon=True)
+        self.thread.start()
 
     @property
     def moment(self) -> Moment:
         """Where the run is."""
         return self._moment
+
+    @property
+    def settled(self) -> bool:
+        """True when the last order of play or pause has been obeyed."""
+        return self._playing == self._moment.playing
 
     def play(self) -> None:
         """Let time move until the plan's end."""
@@ -122,23 +124,17 @@ class LiveRun:
         with self._orders:
             self._closed = True
             self._orders.notify()
-        self._thread.join(timeout=5.0)
-        with self._lock:
-            self._frames.clear()
-            self._engine = None
+        self.thread.join(timeout=5.0)
+        self.tape.clear()
+        self._engine = None
 
     def events(self) -> pl.DataFrame:
-        """The events so far (the last MOST_EVENTS at most)."""
-        with self._lock:
-            if len(self._frames) > 1:
-                self._frames = [pl.concat(self._frames)]
-            if not self._frames:
-                return EventWriter(None).frame()
-            return self._frames[0]
+        """The events so far (the last MOST_EVENTS or a little more)."""
+        return self.tape.frame()
 
-    def log(self) -> Log:
-        """The log so far, with the tables beside it."""
-        events = self.events()
+    def log(self, *, most: int | None = None) -> Log:
+        """The log so far, or its last ``most`` events, with the tables beside it."""
+        events = self.events() if most is None else self.tape.tail(most)
         engine = self._engine
         beside = engine.beside() if engine is not None else Log(events=events)
         return replace(
@@ -149,17 +145,6 @@ class LiveRun:
     def engine(self) -> Engine | None:
         """The world's engine, for reading whole columns; None until it is built."""
         return self._engine
-
-    def append(self, columns: Any) -> None:
-        """Take drained rows from the engine (the sink of its slices)."""
-        writer = EventWriter(None)
-        writer.append(columns)
-        with self._lock:
-            self._frames.append(writer.frame())
-            self._rows += writer.rows
-            if self._rows > MOST_EVENTS:
-                self._frames = [pl.concat(self._frames).tail(MOST_EVENTS)]
-                self._rows = MOST_EVENTS
 
     def _order(self, *, playing: bool) -> None:
         with self._orders:
@@ -175,6 +160,10 @@ class LiveRun:
         self._ready.set()
         self._tell()
         while not self._closed and not self._moment.error:
+            if self._moment.playing and not self._playing and self._engine is not None:
+                # A pause that came while the last frame was told is told now, before the long wait.
+                self._measure()
+                self._tell()
             with self._orders:
                 while not (self._closed or self._playing or self._target is not None or self._waiting):
                     self._orders.wait()
@@ -196,8 +185,8 @@ class LiveRun:
             perform(done, self._engine)
             self.acts.append(done)
         if acts:
-            self._engine.drain(self)
-            self._measure(0.0)
+            self._engine.drain(self.tape)
+            self._measure()
 
     def _frame(self) -> None:
         """One frame of play, or the step that was ordered."""
@@ -206,12 +195,12 @@ class LiveRun:
         target = self._target if self._target is not None else min(engine.now + self.speed * FRAME, self.plan.until)
         if not self._playing and self._target is None:
             return
-        for _reached in engine.slices(target, self, steps=20_000):
+        for _reached in engine.slices(target, self.tape, steps=20_000):
             if self._closed or (not self._playing and self._target is None):
                 break
             if self._playing and time.monotonic() - began > FRAME:
                 break
-        engine.drain(self)
+        engine.drain(self.tape)
         if self._target is not None and engine.now >= self._target:
             self._target = None
         if engine.now >= self.plan.until:
@@ -220,16 +209,16 @@ class LiveRun:
         if self._playing and rest > 0:
             with self._orders:
                 self._orders.wait(rest)
-        self._measure(time.monotonic() - began)
+        self._measure()
 
-    def _measure(self, _passed: float) -> None:
+    def _measure(self) -> None:
         engine = self._engine
         assert engine is not None
         now = time.monotonic()
         self._ticks = [(t, m) for t, m in self._ticks if now - t < 1.0] + [(now, engine.now)]
         (t0, m0), (t1, m1) = self._ticks[0], self._ticks[-1]
         rate = (m1 - m0) / (t1 - t0) if t1 > t0 and self._playing else 0.0
-        left = f"only the last {MOST_EVENTS:,} events are kept in the page" if self._rows >= MOST_EVENTS else ""
+        left = f"The page keeps the last {self.tape.rows:,} events; older ones are gone." if self.tape.lost else ""
         self._moment = Moment(engine.now, self.plan.until, engine.events, engine.cost, self._playing, rate, note=left)
 
     def _tell(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,14 @@ from numpy.typing import NDArray
 
 from sim.record.log import Log
 from sim.topology.layout import force
+from viz.tape import Tape
 
-MOST_DRAWN = 1000  # agents; more are shown as density
+MOST_DRAWN = 1000  # agents; more are shown as a field of cells
+MOST_ORDERED = 200_000  # agents up to which the cells of neighbours are put beside each other
 RECENT = 0.05  # share of the time so far that counts as recent traffic, at least LEAST_RECENT
 LEAST_RECENT = 10.0
+MOST_COUNTED = 50_000  # events behind one picture
+SIDE = 512  # cells along a side of the field, at most
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -26,34 +31,73 @@ class Stage:
 
     Attributes:
         ids: Agent ids, length n.
-        places: Shape (n, 2) in [0, 1].
+        places: Shape (n, 2) in [0, 1]; empty for more than MOST_DRAWN agents.
         links: Agent numbers (giver, receiver), shape (m, 2).
+        cell: For more than MOST_DRAWN agents, the cell of the field that each stands in, length n; else empty.
+        side: Cells along a side of the field; 0 where agents are drawn one by one.
     """
 
     ids: tuple[Any, ...]
     places: Floats
     links: Ints
+    cell: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    side: int = 0
 
     @property
-    def number(self) -> dict[Any, int]:
-        """Agent id to its number."""
-        return {a: k for k, a in enumerate(self.ids)}
+    def n(self) -> int:
+        """Number of agents."""
+        return len(self.ids)
+
+    @cached_property
+    def number(self) -> Mapping[str, int]:
+        """Agent id, as text, to its number."""
+        return {str(a): k for k, a in enumerate(self.ids)}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Agent ids as text, in their order."""
+        return [str(a) for a in self.ids]
+
+    @cached_property
+    def _is_row(self) -> bool:
+        """True when every id is the agent's own number, as in logs of our worlds."""
+        return all(isinstance(a, int) and a == k for k, a in enumerate(self.ids))
+
+    def numbers_of(self, column: pl.Series) -> Ints:
+        """Agent numbers of a column of ids; -1 for null and for agents that are not on the stage."""
+        if self._is_row and column.dtype.is_integer():
+            made = column.fill_null(-1).to_numpy().astype(np.int64)
+            return np.where((made >= 0) & (made < self.n), made, -1)
+        table = pl.DataFrame({"id": pl.Series(self.names, dtype=pl.String), "number": np.arange(self.n)})
+        found = pl.DataFrame({"id": column.cast(pl.String)}).join(table, on="id", how="left", maintain_order="left")
+        return found["number"].fill_null(-1).to_numpy().astype(np.int64)
+
+    @cached_property
+    def link_order(self) -> tuple[Ints, Ints]:
+        """Keys giver * n + receiver of the links in rising order, and the link each belongs to."""
+        key = self.links[:, 0] * self.n + self.links[:, 1]
+        order = np.argsort(key, kind="stable")
+        return key[order], order
+
+    def agents_in(self, cell: int) -> Ints:
+        """Agents that stand in a cell of the field."""
+        return np.asarray(np.flatnonzero(self.cell == cell))
 
 
 def stage(log: Log) -> Stage:
     """Agents and links of a log: the initial contacts where they are known, else the pairs that met.
 
-    Places come from forces along the links, are computed once, and depend on nothing else; for more than MOST_DRAWN
-    agents they are a spiral in the order of the ids, since then only density is drawn.
+    Places come from forces along the links, are computed once, and depend on nothing else. More than MOST_DRAWN agents
+    stand in the cells of a square, along a curve that keeps neighbours near each other (Hilbert 1891).
     """
     ids = _ids(log)
-    number = pl.DataFrame({"id": pl.Series(ids), "number": np.arange(len(ids))}) if ids else None
-    if number is None:
-        return Stage((), np.zeros((0, 2)), np.zeros((0, 2), dtype=np.int64))
+    bare = Stage(tuple(ids), np.zeros((0, 2)), np.zeros((0, 2), dtype=np.int64))
+    # Of a very large population nobody follows single links, and to sort them would take long.
     pairs = log.contacts if log.contacts is not None else log.events
-    links = _numbered(pairs, number)
+    links = _links(pairs, bare) if len(ids) <= MOST_ORDERED else bare.links
     if len(ids) > MOST_DRAWN:
-        return Stage(tuple(ids), _spiral(len(ids)), links)
+        cell, side = _field(len(ids), links)
+        return Stage(tuple(ids), np.zeros((0, 2)), links, cell, side)
     return Stage(tuple(ids), np.asarray(force(len(ids), np.unique(np.sort(links, axis=1), axis=0))), links)
 
 
@@ -68,26 +112,51 @@ def _ids(log: Log) -> list[Any]:
     return pl.concat([s.cast(whole) for s in known]).unique().sort().to_list()
 
 
-def _numbered(pairs: pl.DataFrame, number: pl.DataFrame) -> Ints:
+def _links(pairs: pl.DataFrame, at: Stage) -> Ints:
     """Distinct (giver, receiver) of a table as agent numbers, self-links and unknown agents left out."""
-    if not {"source", "target"} <= set(pairs.columns):
+    if not {"source", "target"} <= set(pairs.columns) or at.n == 0:
         return np.zeros((0, 2), dtype=np.int64)
-    dtype = number["id"].dtype
-    found = (
-        pairs.select(pl.col("source").cast(dtype, strict=False), pl.col("target").cast(dtype, strict=False))
-        .drop_nulls()
-        .unique(maintain_order=True)
-        .join(number.rename({"number": "a"}), left_on="source", right_on="id", maintain_order="left")
-        .join(number.rename({"number": "b"}), left_on="target", right_on="id", maintain_order="left")
-    )
-    links = found.select("a", "b").to_numpy().astype(np.int64).reshape(-1, 2)
-    return np.asarray(links[links[:, 0] != links[:, 1]])
+    source, target = at.numbers_of(pairs["source"]), at.numbers_of(pairs["target"])
+    kept = (source >= 0) & (target >= 0) & (source != target)
+    key = np.unique(source[kept] * at.n + target[kept])
+    return np.column_stack([key // at.n, key % at.n])
 
 
-def _spiral(n: int) -> Floats:
-    k = np.arange(n) + 0.5
-    radius, angle = np.sqrt(k / n) / 2, np.pi * (1 + 5**0.5) * k
-    return np.column_stack([0.5 + radius * np.cos(angle), 0.5 + radius * np.sin(angle)])
+def _field(n: int, links: Ints) -> tuple[Ints, int]:
+    """The cell of each agent, and the cells along a side of the square."""
+    order = np.arange(n)
+    if len(links):
+        from scipy.sparse import coo_matrix
+        from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+        ones = np.ones(2 * len(links), dtype=np.int8)
+        both = np.concatenate([links, links[:, ::-1]])
+        order = np.asarray(reverse_cuthill_mckee(coo_matrix((ones, (both[:, 0], both[:, 1])), (n, n)).tocsr(), True))
+    level = 1
+    while 4 ** (level + 1) <= n and 2 ** (level + 1) <= SIDE:
+        level += 1
+    side = 2**level
+    x, y = _hilbert(np.arange(n, dtype=np.int64) * side * side // n, level)
+    cell = np.empty(n, dtype=np.int64)
+    cell[order] = y * side + x
+    return cell, side
+
+
+def _hilbert(along: Ints, level: int) -> tuple[Ints, Ints]:
+    """Column and row of places along Hilbert's curve over a square of 2^level cells a side."""
+    x, y = np.zeros_like(along), np.zeros_like(along)
+    rest = along.copy()
+    for k in range(level):
+        size = 1 << k
+        right = (rest >> 1) & 1
+        up = (rest ^ right) & 1
+        turned = up == 0
+        flip = turned & (right == 1)
+        x, y = np.where(flip, size - 1 - x, x), np.where(flip, size - 1 - y, y)
+        x, y = np.where(turned, y, x), np.where(turned, x, y)
+        x, y = x + size * right, y + size * up
+        rest >>= 2
+    return x, y
 
 
 @dataclass(frozen=True)
@@ -105,47 +174,39 @@ def recent(end: float) -> float:
     return max(LEAST_RECENT, RECENT * end)
 
 
-def scene(events: pl.DataFrame, at: Stage, *, end: float, length: float | None = None) -> Scene:
-    """Count events with a target by link, and all events by agent, in the ``length`` before ``end``."""
+def scene(tape: Tape, at: Stage, *, end: float, length: float | None = None) -> Scene:
+    """Count events with a target by link, and all events by agent, in the ``length`` before ``end``.
+
+    Of more than MOST_COUNTED events the last are counted, and ``start`` says since when.
+    """
     start = end - (recent(end) if length is None else length)
-    rows = slice_of_time(events, start, end)
-    n = len(at.ids)
-    lookup = at.number
-    source = np.array([lookup.get(a, -1) for a in rows["source"].to_list()], dtype=np.int64)
-    active = np.bincount(source[source >= 0], minlength=n).astype(np.float64)
-    if "target" not in rows.columns or not len(at.links):
-        return Scene(np.zeros(len(at.links)), active, start, end)
-    target = np.array([lookup.get(a, -1) for a in rows["target"].to_list()], dtype=np.int64)
+    rows = tape.between(start, end, most=MOST_COUNTED)
+    if rows.height == MOST_COUNTED:
+        start = float(rows["time"][0])
+    source = at.numbers_of(rows["source"])
+    active = np.bincount(source[source >= 0], minlength=at.n).astype(np.float64)
+    if "target" not in rows.columns or not len(at.links) or at.side:
+        return Scene(np.zeros(len(at.links) if not at.side else 0), active, max(start, 0.0), end)
+    target = at.numbers_of(rows["target"])
     both = (source >= 0) & (target >= 0)
-    key = np.sort(at.links[:, 0] * n + at.links[:, 1])
-    order = np.argsort(at.links[:, 0] * n + at.links[:, 1], kind="stable")
-    met = source[both] * n + target[both]
+    key, order = at.link_order
+    met = source[both] * at.n + target[both]
     place = np.minimum(np.searchsorted(key, met), len(key) - 1)
     hit = key[place] == met
     traffic = np.zeros(len(key))
     traffic[order] = np.bincount(place[hit], minlength=len(key))
-    return Scene(traffic, active, start, end)
-
-
-def slice_of_time(events: pl.DataFrame, start: float, end: float) -> pl.DataFrame:
-    """Events with start < time <= end; the events are sorted by time."""
-    if events.height == 0:
-        return events
-    times = events["time"]
-    first, last = times.search_sorted(pl.Series([start, end]), side="right")
-    return events.slice(int(first), int(last) - int(first))
+    return Scene(traffic, active, max(start, 0.0), end)
 
 
 def roles_at(structures: Sequence[Any], at: Stage, chosen: str | None) -> tuple[Ints, list[str]]:
     """Colour number of each agent by its role in the chosen structure (0: none), and the names of the roles from 1."""
-    colour = np.zeros(len(at.ids), dtype=np.int64)
+    colour = np.zeros(at.n, dtype=np.int64)
     one = next((s for s in structures if s["id"] == chosen), None)
     if one is None:
         return colour, []
-    lookup = {str(a): k for a, k in at.number.items()}
     names = list(one["roles"])
     for k, role in enumerate(names, start=1):
         for agent in one["roles"][role]:
-            if str(agent) in lookup:
-                colour[lookup[str(agent)]] = k
+            if str(agent) in at.number:
+                colour[at.number[str(agent)]] = k
     return colour, names

@@ -4,58 +4,93 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-import polars as pl
 import solara
 
 from experiments.errors import sentence
 from experiments.run import Plan, plan
 from sim.record.log import Log
 from sim.spec import Scenario, Value, scenarios
-from viz.analyst import Analyst, Found
+from sim.world.interventions import Intervention
+from viz.analyst import MOST_EVENTS, Analyst, Found
+from viz.axis import horizon
+from viz.links import Choice
 from viz.live import LiveRun, Moment
 from viz.scene import Scene, Stage, scene, stage
+from viz.tape import Tape, tape_of
 
 FIRST = "factory"
 FRAME = 0.1  # seconds between two pictures
+BEAT = 0.6  # seconds between two looks at the whole log
 AGAIN = 6.0  # seconds at least between two searches for structures
+LEAST_EVENTS = 500  # events before the first search
 analyst = Analyst()
 
 
 class Session:
-    """One tab's scenario, run, cursor in time, and findings; panels read the reactive parts and call the methods."""
+    """One tab's scenario, run, cursor in time, and findings; panels read the reactive parts and call the methods.
 
-    def __init__(
-        self,
-        *,
-        scenario: str = FIRST,
-        preset: str | None = None,
-        seed: int = 0,
-        changes: Mapping[str, object] | None = None,
-    ) -> None:
+    Attributes:
+        choice: Scenario, preset, seed and changed parameters, as the controls show them.
+        frame: Counts pictures, at most ten in a second while time moves: panels that read it are drawn anew with each.
+        world: Counts what is looked at: another run, another log, and when a run's world is built.
+        beat: Counts slower, for panels that read the whole log.
+        cursor: The earlier moment that is looked at; None for the present.
+        found: What the last search found.
+        searching: True while a search is under way.
+        chosen: Id of the chosen structure, or None.
+        hovered: Id of the structure that the pointer is on, or None.
+        agent: Number of the chosen agent, or -1.
+        speed: Model time per second of the clock; infinite for as fast as it goes.
+        every: Every so-manieth frame of the run is drawn.
+        trouble: What could not be done, as a sentence; usually empty.
+        parent: What this run resumes, as a sentence; usually empty.
+        playing: True while time moves.
+        theme: ``light`` or ``dark``; empty until the browser has told which it prefers.
+        part: Which part that opens over the page is open: ``gallery``, ``help`` or none.
+        copied: What the browser is to copy, with a number before it (see ``viz.widgets.keys``).
+        pictures: Pictures in a second that were asked for lately.
+        edition: Counts changes of the choice that did not come from an entry of the page (see ``viz.entries``).
+        apology: What could not be done before the page was there.
+        run: The live world, or None when a stored log is looked at.
+        stored: The stored log that is looked at, or None.
+        title: Name of what is looked at.
+    """
+
+    def __init__(self, choice: Choice | None = None) -> None:
         """Nothing runs yet; ``start`` makes the world."""
-        self.scenario = solara.reactive(scenario)
-        self.preset = solara.reactive(preset or scenarios.get(scenario).default)
-        self.seed = solara.reactive(seed)
-        self.changes: solara.Reactive[dict[str, Any]] = solara.reactive(dict(changes or {}))
+        first = choice or Choice(FIRST, scenarios.get(FIRST).default)
+        self.choice = solara.reactive(first)
         self.frame = solara.reactive(0)
+        self.beat = solara.reactive(0)
+        self.world = solara.reactive(0)
         self.cursor: solara.Reactive[float | None] = solara.reactive(None)
         self.found: solara.Reactive[Found | None] = solara.reactive(None)
         self.searching = solara.reactive(False)
         self.chosen: solara.Reactive[str | None] = solara.reactive(None)
         self.hovered: solara.Reactive[str | None] = solara.reactive(None)
         self.agent: solara.Reactive[int] = solara.reactive(-1)
-        self.speed = solara.reactive(60.0)
+        self.speed = solara.reactive(30.0)
         self.every = solara.reactive(1)
         self.trouble = solara.reactive("")
+        self.parent = solara.reactive("")
+        self.playing = solara.reactive(False)
+        self.theme = solara.reactive("")
+        self.part = solara.reactive("")
+        self.copied = solara.reactive("")
+        self.edition = solara.reactive(0)
+        self.apology = ""
+        self.pictures = 0.0
         self.run: LiveRun | None = None
         self.stored: Log | None = None
-        self.stage: Stage | None = None
-        self._shown, self._count, self._asked = 0.0, 0, 0.0
+        self.title = first.scenario
+        self._tape: Tape | None = None
+        self._stage: Stage | None = None
+        self._built: LiveRun | None = None
+        self._shown, self._beaten, self._asked, self._count, self._took = 0.0, 0.0, 0.0, 0, 0.0
         self._lock = threading.Lock()
 
     # What runs ------------------------------------------------------------------------------------------------------
@@ -63,49 +98,81 @@ class Session:
     @property
     def spec(self) -> Scenario:
         """The scenario as data."""
-        return scenarios.get(self.scenario.value)
+        return scenarios.get(self.choice.value.scenario)
 
     def plan(self) -> Plan:
         """The run that the controls describe; ParameterError for values that cannot be."""
-        return plan(self.scenario.value, preset=self.preset.value, changes=self.changes.value, seed=self.seed.value)
+        c = self.choice.value
+        return plan(c.scenario, preset=c.preset, changes=c.changes, seed=c.seed)
 
-    def start(self, *, play: bool = True, upto: float | None = None) -> None:
-        """Make the world that the controls describe and let it run; what ran before ends. Parameters and seed stay.
+    def choose(self, choice: Choice, *, play: bool = True) -> None:
+        """Take another scenario, preset, seed or parameters, and start."""
+        self.choice.value = choice
+        self.edition.value += 1
+        self.start(play=play)
 
-        Args:
-            play: Let time move at once.
-            upto: Model time to reach first, for a run that resumes from a moment.
-        """
+    def start(self, *, play: bool = True) -> None:
+        """Make the world that the controls describe; what ran before ends. Parameters and seed stay."""
+        self.parent.value = ""
+        self._begin(self.plan, play=play)
+
+    def reset(self) -> None:
+        """Begin again at time 0 with the same parameters and seed; time goes on moving if it did."""
+        self.start(play=self.run is not None and self.run.moment.playing)
+
+    def resume(self, at: float) -> None:
+        """Begin a new run that repeats this one up to ``at``, acts included, and can go another way from there."""
+        run = self.run
+        if run is None:
+            return
+        acts = tuple(a for a in run.acts if a.time <= at)
+        before = run.plan
+        self._begin(lambda: replace(before, interventions=(*before.interventions, *acts)), upto=at)
+        if self.run is not None:
+            self.parent.value = f"Resumed at time {at:.4g} from: {before.command()}"
+
+    def _begin(self, make: Callable[[], Plan], *, play: bool = False, upto: float = 0.0) -> None:
         self.close()
-        self.trouble.value, self.found.value, self.cursor.value = "", None, None
-        self.chosen.value, self.hovered.value, self.agent.value = None, None, -1
-        self.stage, self.stored = None, None
+        self._forget()
         try:
-            made = LiveRun(self.plan(), speed=self.speed.value, changed=self._tick)
+            made = make()
         except Exception as error:
             self.trouble.value = sentence(error)
             return
-        self.run = made
-        if upto:
-            made.step(upto)
+        self.title = made.scenario.name
+        self.run = LiveRun(made, speed=self.speed.value, changed=self._tick)
+        self._tape = self.run.tape
+        if upto > 0:
+            self.run.step(upto)
         elif play:
-            made.play()
+            self.run.play()
+        self.playing.value = play and upto <= 0
+        self.world.value += 1
         self.frame.value += 1
 
     def open(self, log: Log, *, name: str) -> None:
         """Look at a log that is there already instead of a running world."""
         self.close()
-        self.stored, self.run = log, None
-        self.stage = stage(log)
-        self.scenario.value = str(log.meta.get("scenario", "")) or name
+        self._forget()
+        self.stored, self.title = log, name
+        self._tape = tape_of(log.events)
+        self.world.value += 1
         self.search()
         self.frame.value += 1
+        self.beat.value += 1
+
+    def _forget(self) -> None:
+        self.trouble.value, self.found.value, self.cursor.value = "", None, None
+        self.chosen.value, self.hovered.value, self.agent.value = None, None, -1
+        self.searching.value = False
+        self._stage, self.stored, self._tape = None, None, None
+        self._asked, self._took = time.monotonic() - AGAIN + 1.5, 0.0
 
     def close(self) -> None:
         """End the world of this session."""
-        if self.run is not None:
-            self.run.close()
-            self.run = None
+        run, self.run, self._built = self.run, None, None
+        if run is not None:
+            run.close()
 
     # Time -----------------------------------------------------------------------------------------------------------
 
@@ -123,17 +190,25 @@ class Session:
         """The moment that is shown: the cursor, or the present."""
         return self.moment.now if self.cursor.value is None else self.cursor.value
 
+    @property
+    def horizon(self) -> float:
+        """Where the time axis of all pictures ends."""
+        return horizon(self.moment.now, self.moment.until)
+
     def toggle(self) -> None:
         """Play or pause."""
         if self.run is not None:
+            plays = self.run.moment.playing
+            (self.run.pause if plays else self.run.play)()
+            self.playing.value = not plays
             self.cursor.value = None
-            (self.run.pause if self.run.moment.playing else self.run.play)()
 
     def step(self, amount: float = 1.0) -> None:
         """Move time by ``amount`` and pause."""
         if self.run is not None:
-            self.cursor.value = None
             self.run.step(amount)
+            self.playing.value = False
+            self.cursor.value = None
 
     def set_speed(self, speed: float) -> None:
         """Model time per second of the clock."""
@@ -145,104 +220,169 @@ class Session:
         """Look at an earlier moment; None for the present. The world pauses while the past is looked at."""
         if moment is not None and self.run is not None:
             self.run.pause()
+            self.playing.value = False
+        if moment is not None and moment >= self.moment.now:
+            moment = None
         self.cursor.value = moment
+        self.frame.value += 1
 
     def _tick(self) -> None:
         """A frame of the run's thread: show every so-manieth, at most ten in a second, and search now and then."""
         now, run = time.monotonic(), self.run
-        if run is None:
+        if run is None or threading.current_thread() is not run.thread:
             return
         self._count += 1
+        if self._built is not run and run.engine is not None:
+            self._built = run
+            self.world.value += 1
         stopped = not run.moment.playing
-        if stopped or (self._count % max(1, self.every.value) == 0 and now - self._shown >= FRAME):
-            self._shown = now
+        if run.moment.playing != self.playing.value and run.settled:
+            self.playing.value = run.moment.playing
+        due = self._count % max(1, self.every.value) == 0 and now - self._shown >= FRAME * 0.9
+        if stopped or due:
+            passed, self._shown = now - self._shown, now
+            self.pictures += 0.2 * (1 / max(passed, 0.01) - self.pictures)
             self.frame.value += 1
-        if now - self._asked >= AGAIN and run.moment.events >= 100:
-            self.search()
+        if stopped or now - self._beaten >= BEAT:
+            self._beaten = now
+            self.beat.value += 1
+        if now - self._asked >= max(AGAIN, 2 * self._took) or (stopped and run.moment.events > self._looked):
+            if run.moment.events >= LEAST_EVENTS:
+                self.search()
 
     # What was found -------------------------------------------------------------------------------------------------
 
-    def log(self) -> Log | None:
-        """The log so far."""
-        return self.run.log() if self.run is not None else self.stored
+    def log(self, *, most: int | None = None) -> Log | None:
+        """The log so far, or its last ``most`` events."""
+        return self.run.log(most=most) if self.run is not None else self.stored
 
-    def events(self) -> pl.DataFrame | None:
-        """The events so far."""
-        return self.run.events() if self.run is not None else None if self.stored is None else self.stored.events
+    @property
+    def tape(self) -> Tape | None:
+        """The events so far; None before there is anything."""
+        return self._tape
+
+    @property
+    def acts(self) -> list[Intervention]:
+        """What was done to this world by hand, in the order of time."""
+        return [] if self.run is None else sorted((*self.run.plan.interventions, *self.run.acts), key=lambda a: a.time)
+
+    @property
+    def _looked(self) -> int:
+        return self.found.value.total if self.found.value is not None else 0
 
     def search(self) -> None:
         """Look for structures in the log so far, unless a search is under way."""
         with self._lock:
-            if self.searching.value:
-                return
-            log = self.log()
+            log = None if self.searching.value else self.log(most=MOST_EVENTS)
             if log is None or log.events.height == 0:
                 return
             self.searching.value = True
             self._asked = time.monotonic()
-        run = self.run
+        tape, total = self._tape, self.moment.events
+        # A thread of this tab: what it sets belongs to this tab.
+        threading.Thread(target=self._await, args=(log, tape, total), daemon=True, name="search").start()
 
-        def then(found: Found) -> None:
-            self.searching.value = False
-            self._asked = time.monotonic()
-            if self.run is run:  # another world may have taken its place meanwhile
-                self.found.value = found
+    def _await(self, log: Log, tape: Tape | None, total: int) -> None:
+        began = time.monotonic()
+        found = analyst.look(log, total=total)
+        if self._tape is not tape:  # another world has taken its place meanwhile
+            return
+        self._took = time.monotonic() - began
+        self.searching.value = False
+        self._asked = time.monotonic()
+        self.found.value = found
+        if self.run is not None and not self.run.moment.playing and self.run.moment.events > found.total:
+            self.search()
 
-        try:
-            analyst.ask(log, then)
-        except Exception as error:
-            self.searching.value = False
-            self.trouble.value = sentence(error)
+    # What is seen ---------------------------------------------------------------------------------------------------
 
-    def scene(self) -> tuple[Stage, Scene] | None:
-        """Stage and scene at the moment that is shown; None before there is anything."""
-        if self.stage is None:
-            log = self.log()
-            if log is None or (self.run is not None and self.run.engine is None):
+    def stage(self) -> Stage | None:
+        """Agents, places and links; None before there is anything."""
+        if self._stage is None:
+            if self.run is not None and self.run.engine is None:
                 return None
-            self.stage = stage(log)
-        events = self.events()
-        if events is None:
-            return None
-        return self.stage, scene(events, self.stage, end=self.now)
+            log = self.log()
+            if log is None:
+                return None
+            self._stage = stage(log)
+        return self._stage
+
+    def scene(self) -> Scene | None:
+        """What moves at the moment that is shown; None before there is anything."""
+        at, tape = self.stage(), self._tape
+        return None if at is None or tape is None else scene(tape, at, end=self.now)
+
+    def pointed(self) -> str | None:
+        """Id of the structure that stands out: the one pointed at, else the one chosen."""
+        pointed: str | None = self.hovered.value or self.chosen.value
+        return pointed
 
     def lit(self) -> list[int]:
-        """Numbers of the agents that stand out: members of the structure pointed at, or the partners of the agent chosen."""
-        identity = self.hovered.value or self.chosen.value
-        found = self.found.value
-        if identity and found and self.stage:
+        """Numbers of the agents that stand out: members of the structure that does, or the partners of the agent chosen."""
+        identity, found, at = self.pointed(), self.found.value, self._stage
+        if at is None:
+            return []
+        if identity and found:
             one = next((s for s in found.structures if s["id"] == identity), None)
             if one is not None:
-                lookup = {str(a): k for a, k in self.stage.number.items()}
-                return sorted(lookup[str(a)] for a in one["members"] if str(a) in lookup)
-        if self.agent.value >= 0 and self.stage is not None:
-            links = self.stage.links
-            near = links[(links == self.agent.value).any(axis=1)]
+                return sorted(at.number[str(a)] for a in one["members"] if str(a) in at.number)
+        if 0 <= self.agent.value < at.n:
+            near = at.links[(at.links == self.agent.value).any(axis=1)]
             return sorted({self.agent.value, *(int(a) for a in np.unique(near))})
         return []
 
+    def removed(self) -> list[int]:
+        """Numbers of the agents that were taken out by hand and are not back at the moment that is shown."""
+        state: dict[int, bool] = {}
+        for act in self.acts:
+            if act.action in {"mute", "unmute"} and act.time <= self.now:
+                state[act.agent] = act.action == "mute"
+        return sorted(agent for agent, out in state.items() if out)
+
     # Steering -------------------------------------------------------------------------------------------------------
 
-    def change(self, name: str, value: Value) -> None:
-        """Set a parameter: now when it acts now, and for the next reset in any case."""
-        self.changes.value = {**self.changes.value, name: value}
-        if self.run is not None and self.run.engine is not None and name in self.run.engine.live:
-            self.attempt(lambda: self.run.steer(action="set", name=name, value=value))  # type: ignore[union-attr]
+    def acts_now(self, name: str) -> bool:
+        """True for a parameter that changes the running world; without one, what the schema says."""
+        if self.run is not None and self.run.engine is not None:
+            return name in self.run.engine.live
+        return self.spec.param(name).live
+
+    def change(self, name: str, value: Value) -> bool:
+        """Set a parameter: now when it acts now, and for the next reset in any case; False where it was refused."""
+
+        def act() -> None:
+            c = self.choice.value
+            checked = self.spec.param(name).check(value, owner=f"scenario '{c.scenario}'")
+            base = self.spec.values(c.preset)[name]
+            kept = {k: v for k, v in c.changes.items() if k != name}
+            self.choice.value = replace(c, changes=kept if checked == base else {**kept, name: checked})
+            if self.run is not None and self.acts_now(name):
+                self.run.steer(action="set", name=name, value=checked)
+
+        return self.attempt(act)
+
+    def restore(self, name: str) -> None:
+        """Give a parameter back the value of the preset."""
+        self.change(name, self.spec.values(self.choice.value.preset)[name])
+        self.edition.value += 1
 
     def mute(self, agent: int, *, off: bool = True) -> None:
         """Take an agent out of the world, or bring it back."""
-        if self.run is not None:
-            self.attempt(lambda: self.run.steer(action="mute" if off else "unmute", agent=agent))  # type: ignore[union-attr]
+        run = self.run
+        if run is not None:
+            self.attempt(lambda: run.steer(action="mute" if off else "unmute", agent=agent))
 
-    def attempt(self, act: Callable[[], None]) -> None:
-        """Do something that may be refused; the reason is shown in the page."""
+    def copy(self, text: str) -> None:
+        """Put text on the clipboard of the browser."""
+        count = int(self.copied.value.split("\n", 1)[0] or 0) + 1
+        self.copied.value = f"{count}\n{text}"
+
+    def attempt(self, act: Callable[[], None]) -> bool:
+        """Do something that may be refused; the reason is then shown in the page, and False is returned."""
         try:
             act()
-            self.trouble.value = ""
         except Exception as error:
             self.trouble.value = sentence(error)
-
-
-def runs_folder() -> Path:
-    """The only folder that a page reads runs from and writes them to."""
-    return Path("runs").resolve()
+            return False
+        self.trouble.value = ""
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,12 @@ HELP = """Open the page: watch a scenario organise itself, understand it, steer 
 
 Example: swarmscope ui --port 8765
 """
+# The server of the page: nothing is sent anywhere, no banner, and the run of a closed tab ends within a minute.
+SETTINGS = {
+    "SOLARA_TELEMETRY_MIXPANEL_ENABLE": "False",
+    "SOLARA_THEME_SHOW_BANNER": "False",
+    "SOLARA_KERNEL_CULL_TIMEOUT": "60s",
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -33,15 +40,31 @@ def command(
     """See HELP."""
     if not 1 <= port <= 65535:
         raise UsageProblem(f"--port: expected 1 to 65535, got {port}.")
-    environment = dict(os.environ)
+    environment = {**SETTINGS, **os.environ}
     if run is not None:
         if not run.exists():
             raise UsageProblem(f"{run}: expected a run folder or a trace, found nothing there; check the path.")
         environment["SWARMSCOPE_RUN"] = str(run.resolve())
-    words = [sys.executable, "-m", "solara", "run", str(ROOT / "viz" / "app.py"), "--production", "--host", host]
-    words += ["--port", str(port), "--open" if open_browser else "--no-open"]
-    typer.echo(f"The page is at http://{host}:{port} (Ctrl-C ends it).", err=True)
+    environment["SWARMSCOPE_RUNS"] = str(Path("runs").resolve())
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    _free(host, port)
+    words = [sys.executable, "-m", "solara", "run", str(ROOT / "viz" / "app.py"), "--production", "--host", host]
+    words += ["--port", str(port), "--theme-variant", "light", "--open" if open_browser else "--no-open"]
+    typer.echo(f"The page is at http://{host}:{port} (Ctrl-C ends it).", err=True)
+    if os.name == "posix":  # the server takes our place, so that a signal to us is a signal to it
+        os.execve(words[0], words, environment)
     done = subprocess.run(words, env=environment, check=False)
     if done.returncode not in {0, -2, 130}:
         raise typer.Exit(1)
+
+
+def _free(host: str, port: int) -> None:
+    """UsageProblem when nobody can listen at the address."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageProblem(
+                f"--port: {host}:{port} cannot be used ({error.strerror}); choose another port."
+            ) from None

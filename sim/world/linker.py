@@ -23,6 +23,7 @@ import os
 import sys
 import tempfile
 import textwrap
+import threading
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,7 +38,8 @@ OWN = "own"
 AGGREGATES = ("world", "log", "minds", STATE)
 SPREAD = "_spread"
 # Kernels never allocate, so they need no reference counts; only the roots are called from Python.
-ROOT_OPTIONS = "@njit(_nrt=False, cache=True)"
+# The interpreter is free while a kernel runs: a page can answer a click meanwhile.
+ROOT_OPTIONS = "@njit(_nrt=False, nogil=True, cache=True)"
 INNER_OPTIONS = "@njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)"
 Function = Callable[..., Any]
 
@@ -350,6 +352,8 @@ def _primitive_sources() -> str:
 
 # Modules linked by this process; reading and spreading the sources takes a tenth of a second.
 _linked: dict[tuple[object, ...], Any] = {}
+# A module is in sys.modules before it is whole: a second thread waits.
+_linking = threading.RLock()
 
 
 def link(roots: Mapping[str, Function], *, bindings: Mapping[str, Function], compiled: bool = True) -> Any:
@@ -361,12 +365,13 @@ def link(roots: Mapping[str, Function], *, bindings: Mapping[str, Function], com
         compiled: Compile with Numba and its disk cache, or leave the functions to the interpreter.
     """
     key = (tuple(roots.items()), tuple(bindings.items()), compiled)
-    if key not in _linked:
-        linker = _Linker(bindings)
-        for name, function in roots.items():
-            linker.add(name, function)
-        _linked[key] = _load(linker.text(compiled=compiled, roots=tuple(roots)), compiled=compiled)
-    return _linked[key]
+    with _linking:
+        if key not in _linked:
+            linker = _Linker(bindings)
+            for name, function in roots.items():
+                linker.add(name, function)
+            _linked[key] = _load(linker.text(compiled=compiled, roots=tuple(roots)), compiled=compiled)
+        return _linked[key]
 
 
 def _load(text: str, *, compiled: bool) -> Any:

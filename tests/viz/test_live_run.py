@@ -110,3 +110,20 @@ def test_pause_acts_within_a_tenth_of_a_second(live):
     run.pause()
     until(lambda: not run.moment.playing)
     assert time.monotonic() - asked < 1.0  # 0.1 s on a quiet machine; benchmarks/page.py measures it
+
+
+def test_a_pause_that_comes_while_a_frame_is_told_is_told_as_well(live):
+    told = []
+
+    def changed():
+        if runs:
+            told.append(runs[0].moment.playing)
+        if len(told) == 4:
+            runs[0].pause()
+
+    runs = []
+    run = live(speed=20.0, changed=changed)
+    runs.append(run)
+    run.play()
+    until(lambda: not run.moment.playing and len(told) > 4, seconds=5.0)
+    assert told[-1] is False

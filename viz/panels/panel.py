@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.registry import Registry
 
-BANDS = ("world", "structures", "steering")
+BANDS = ("top", "world", "structures", "steering")
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,16 @@ class Panel:
 
     Attributes:
         name: Registered name.
-        band: ``world`` (what the agents do), ``structures`` (what was found) or ``steering`` (sentences and numbers).
-        title: Heading.
+        band: ``top`` (what is looked at), ``world`` (what the agents do), ``structures`` (what was found) or ``steering``
+            (sentences and numbers to steer by).
+        title: Heading; none when empty.
         about: One sentence on what it shows, for the help.
-        component: ``(session) -> element``, a Solara component.
+        component: ``(session) -> element``, a Solara component. It is drawn anew when a reactive part of the session that
+            it reads changes: ``session.frame.value`` for what moves with every picture, ``session.beat.value`` for what
+            reads the whole log.
         order: Place within the band, lowest first.
         shown: ``session -> bool``: whether the panel has anything to say; all panels do unless they say otherwise.
+        wide: True for a panel that takes the whole width of its band.
     """
 
     name: str
@@ -32,10 +36,13 @@ class Panel:
     component: Callable[[Any], Any]
     order: int = 50
     shown: Callable[[Any], bool] = lambda _session: True
+    wide: bool = False
 
     def __post_init__(self) -> None:
         if self.band not in BANDS:
             raise ValueError(f"panel '{self.name}': band must be one of {', '.join(BANDS)}, got '{self.band}'.")
+        if not self.about:
+            raise ValueError(f"panel '{self.name}': needs a sentence on what it shows.")
 
 
 panels: Registry[Panel] = Registry("panel", package="viz.panels")

@@ -5,59 +5,102 @@ from __future__ import annotations
 import numpy as np
 import solara
 
+from experiments.report.words import number
 from viz.panels.panel import Panel, panels
-from viz.scene import MOST_DRAWN, Scene, Stage, roles_at
+from viz.parts import COLOURS, mark, words
+from viz.scene import Scene, Stage, roles_at
 from viz.session import Session
+from viz.widgets.field import FieldWidget
 from viz.widgets.graph import GraphWidget, packed
 
 
 @solara.component
 def Picture(session: Session) -> None:
-    """Agents with arrows between them, or their density when there are too many to draw."""
+    """Agents with arrows between them, or a field of cells when there are too many to draw one by one."""
     session.frame.value  # noqa: B018  redraw with every frame
-    seen = session.scene()
-    if seen is None:
-        solara.Text("The world is being built; the first time its kernel is compiled, which takes some seconds.")
-        return
-    stage, scene = seen
-    if len(stage.ids) > MOST_DRAWN:
-        Density(stage, scene)
+    scene, stage = session.scene(), session.stage()
+    if scene is None or stage is None:
+        if not session.moment.error:
+            words("The world is being built; the first time, its kernel is compiled, which takes some seconds.")
         return
     found = session.found.value
-    colour, _ = roles_at(found.structures if found else (), stage, session.hovered.value or session.chosen.value)
-    links = solara.use_memo(lambda: packed(stage.links.ravel()), [id(stage)])
-    places = solara.use_memo(lambda: packed(stage.places.ravel()), [id(stage)])
+    colour, roles = roles_at(found.structures if found else (), stage, session.pointed())
+    if stage.side:
+        Field(session, stage, scene, colour)
+    else:
+        Graph(session, stage, scene, colour)
+    Legend(stage, scene, roles)
+
+
+@solara.component
+def Graph(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> None:
+    """Up to a thousand agents one by one."""
+    still = solara.use_memo(lambda: (packed(stage.places.ravel()), packed(stage.links.ravel())), [id(stage)])
+    since = f"from time {number(scene.start)} to {number(scene.end)}"
     GraphWidget.element(
-        places=places,
-        names=[str(a) for a in stage.ids],
-        links=links,
+        places=still[0],
+        names=stage.names,
+        links=still[1],
         traffic=packed(scene.traffic),
         loads=packed(scene.activity),
         colours=packed(colour),
+        palette=COLOURS,
         lit=session.lit(),
-        words=[
-            f"agent {a}: {int(c)} events since {scene.start:.4g}"
-            for a, c in zip(stage.ids, scene.activity, strict=True)
-        ],
-        caption=f"{len(stage.ids)} agents and the traffic between them from {max(scene.start, 0):.4g} to {scene.end:.4g}",
+        removed=session.removed(),
+        since=since,
+        caption=f"{stage.n} agents and the traffic between them; [ and ] choose an agent",
         selected=session.agent.value,
         on_selected=session.agent.set,
     )
 
 
 @solara.component
-def Density(stage: Stage, scene: Scene) -> None:
-    """Activity of a large population as an image: one pixel stands for several agents."""
-    side = int(min(360, np.ceil(np.sqrt(len(stage.ids)))))
-    x, y = (np.clip((stage.places[:, k] * side).astype(int), 0, side - 1) for k in (0, 1))
-    here = np.bincount(y * side + x, minlength=side * side)
-    busy = np.bincount(y * side + x, weights=scene.activity, minlength=side * side) / np.maximum(here, 1)
-    shade = np.sqrt(busy / max(float(busy.max()), 1e-9)).reshape(side, side)
-    blue = np.array([0, 114, 178])
-    image = (255 - (255 - blue)[None, None, :] * shade[:, :, None]).astype(np.uint8)
-    image[(here == 0).reshape(side, side)] = 255
-    solara.Image(np.kron(image, np.ones((2, 2, 1), dtype=np.uint8)), width="100%")
-    solara.Text(f"{len(stage.ids):,} agents are too many to draw one by one: darker is busier.", classes=["quiet"])
+def Field(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> None:
+    """A large population as cells."""
+    cells = stage.side**2
+    here = solara.use_memo(lambda: np.bincount(stage.cell, minlength=cells), [id(stage)])
+    busy = np.bincount(stage.cell, weights=scene.activity, minlength=cells) / np.maximum(here, 1)
+    level = np.where(here == 0, 255, np.sqrt(busy / max(float(busy.max()), 1e-9)) * 254).astype(np.uint8)
+    marks = b""
+    lit = session.lit()
+    if lit:
+        shade = np.ones(cells, dtype=np.uint8)
+        shade[stage.cell[lit]] = 2 + np.maximum(colour[lit] - 1, 0)
+        marks = shade.tobytes()
+
+    def pick(cell: int) -> None:
+        inside = stage.agents_in(cell)
+        if len(inside):
+            session.agent.value = int(inside[0])
+
+    each = f"a cell is {stage.n / max(int((here > 0).sum()), 1):.3g} agents"
+    FieldWidget.element(
+        side=stage.side,
+        level=level.tobytes(),
+        marks=marks,
+        palette=COLOURS,
+        agents=stage.n,
+        tip=f"{each}; click to see one",
+        caption=f"{stage.n:,} agents as cells, the busier the stronger",
+        on_picked=pick,
+    )
+
+
+@solara.component
+def Legend(stage: Stage, scene: Scene, roles: list[str]) -> None:
+    """What width, size and colour mean here."""
+    drawn = "darker cells are busier" if stage.side else "arrow width: traffic; size: activity"
+    many = f"{stage.n:,} agents are too many to draw one by one; " if stage.side else ""
+    words(
+        f"{many}{drawn}, from time {number(scene.start)} to {number(scene.end)}. Click an agent to see what it does.",
+        classes=["quiet"],
+    )
+    if roles:
+        with solara.Div(classes=["legend"]):
+            for k, role in enumerate(roles, start=1):
+                with solara.Div(classes=["entry"]):
+                    solara.HTML(tag="span", unsafe_innerHTML=mark(k))
+                    words(role, tag="span")
 
 
 panels.add("picture")(

@@ -1,27 +1,24 @@
 // Draws agents and links on one canvas; places never jump, widths and sizes follow the data.
-// Okabe and Ito's palette; each colour goes with a shape, so that nothing rests on colour alone.
-const PALETTE = ["#999999", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800"];
+// Each colour goes with a shape, so that nothing rests on colour alone.
 const ROUND = 2 * Math.PI;
+const CORNERS = [0, 4, 3, 4, 6, 3, 5, 8];
+const TURNS = [0, Math.PI / 4, -Math.PI / 2, 0, 0, Math.PI / 2, -Math.PI / 2, 0];
 
 function floats(view) {
   if (!view || view.byteLength === 0) return new Float32Array(0);
-  const copy = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-  return new Float32Array(copy);
+  return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
-function mark(pen, shape, x, y, r) {
+function outline(pen, shape, x, y, r) {
   pen.beginPath();
-  if (shape === 0) pen.arc(x, y, r, 0, ROUND);
-  else if (shape === 1) pen.rect(x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r);
-  else {
-    const corners = [0, 0, 3, 4, 5, 6, 8, 3][shape] || 3;
-    const turn = shape === 7 ? Math.PI / 2 : -Math.PI / 2;
-    for (let k = 0; k < corners; k++) {
-      const a = turn + (ROUND * k) / corners;
-      pen[k ? "lineTo" : "moveTo"](x + 1.15 * r * Math.cos(a), y + 1.15 * r * Math.sin(a));
-    }
-    pen.closePath();
+  const corners = CORNERS[shape % 8];
+  if (!corners) { pen.arc(x, y, r, 0, ROUND); return; }
+  const size = corners === 3 ? 1.3 * r : 1.15 * r;
+  for (let k = 0; k < corners; k++) {
+    const a = TURNS[shape % 8] + (ROUND * k) / corners;
+    pen[k ? "lineTo" : "moveTo"](x + size * Math.cos(a), y + size * Math.sin(a));
   }
+  pen.closePath();
 }
 
 function render({ model, el }) {
@@ -31,37 +28,101 @@ function render({ model, el }) {
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "img");
   const tip = document.createElement("div");
-  tip.className = "tip";
+  tip.className = "swarm-tip";
   box.append(canvas, tip);
   el.append(box);
   const pen = canvas.getContext("2d");
-  let data = {}, asked = false, drawn = 0;
+  let data = {}, asked = false, drawn = 0, paint = {};
 
-  function read() {
-    const places = floats(model.get("places"));
-    data = {
-      places, n: places.length / 2, links: floats(model.get("links")), traffic: floats(model.get("traffic")),
-      loads: floats(model.get("loads")), colours: floats(model.get("colours")), names: model.get("names"),
-      words: model.get("words"), lit: new Set(model.get("lit")), selected: model.get("selected"),
-    };
-    box.style.height = model.get("height") + "px";
-    canvas.setAttribute("aria-label", model.get("caption"));
-    ask();
-  }
+  const readers = {
+    places: () => { data.places = floats(model.get("places")); data.n = data.places.length / 2; },
+    links: () => { data.links = floats(model.get("links")); },
+    traffic: () => { data.traffic = floats(model.get("traffic")); },
+    loads: () => { data.loads = floats(model.get("loads")); },
+    colours: () => { data.colours = floats(model.get("colours")); },
+    names: () => { data.names = model.get("names"); },
+    lit: () => { data.lit = new Set(model.get("lit")); },
+    removed: () => { data.removed = new Set(model.get("removed")); },
+    selected: () => { data.selected = model.get("selected"); },
+    palette: () => { data.palette = model.get("palette"); },
+    since: () => { data.since = model.get("since"); },
+    caption: () => { canvas.setAttribute("aria-label", model.get("caption")); },
+    height: () => { box.style.height = model.get("height") + "px"; },
+  };
 
   function ask() {
     if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; draw(); }); }
   }
 
-  function at(i, w, h) {
-    const m = 26;
-    return [m + data.places[2 * i] * (w - 2 * m), m + data.places[2 * i + 1] * (h - 2 * m)];
+  // The frame keeps both axes alike, so that distances mean the same in both directions.
+  function frame(w, h) {
+    const m = 30, side = Math.min(w - 2 * m, 1.75 * (h - 2 * m));
+    return [(w - side) / 2, m, side, h - 2 * m];
   }
 
   function radius(i) {
     const size = data.n > 400 ? 3 : data.n > 150 ? 4.5 : 7;
     const load = data.loads.length === data.n ? Math.min(data.loads[i], 25) : 0;
-    return size * (1 + 0.22 * Math.sqrt(load));
+    return size * (1 + 0.2 * Math.sqrt(load));
+  }
+
+  function arrow(x0, y0, x1, y1, r, t, width) {
+    const length = Math.hypot(x1 - x0, y1 - y0) || 1, ux = (x1 - x0) / length, uy = (y1 - y0) / length;
+    // Both directions of a pair run beside each other.
+    const ox = -uy * 2.2, oy = ux * 2.2, ex = x1 - ux * r + ox, ey = y1 - uy * r + oy;
+    pen.lineWidth = width;
+    pen.beginPath(); pen.moveTo(x0 + ox, y0 + oy); pen.lineTo(ex, ey); pen.stroke();
+    if (t > 0.08) {
+      const s = 4 + 4 * t;
+      pen.beginPath(); pen.moveTo(ex, ey);
+      pen.lineTo(ex - ux * s - uy * s * 0.5, ey - uy * s + ux * s * 0.5);
+      pen.lineTo(ex - ux * s + uy * s * 0.5, ey - uy * s - ux * s * 0.5);
+      pen.fill();
+    }
+  }
+
+  function links(fx, fy, some) {
+    const { links: pairs, traffic, lit, palette, n } = data;
+    let most = 1e-9;
+    for (const t of traffic) if (t > most) most = t;
+    const quiet = pairs.length / 2 > 3000;
+    for (let k = 0; k < pairs.length / 2; k++) {
+      const t = traffic.length ? Math.sqrt(traffic[k] / most) : 0, a = pairs[2 * k], b = pairs[2 * k + 1];
+      const near = !some || (lit.has(a) && lit.has(b));
+      if (t === 0 && (quiet || !near)) continue;
+      pen.globalAlpha = (near ? 1 : 0.15) * (t > 0 ? 0.18 + 0.7 * t : 0.12);
+      pen.strokeStyle = pen.fillStyle = t > 0 ? paint.accent : paint.ink;
+      arrow(fx(a), fy(a), fx(b), fy(b), radius(b) + 1, t, 0.6 + (n > 400 ? 2 : 4) * t * t);
+    }
+  }
+
+  function agents(fx, fy, some) {
+    const { n, lit, removed, selected, palette, names } = data;
+    pen.textAlign = "center";
+    pen.font = "11px system-ui, sans-serif";
+    for (let i = 0; i < n; i++) {
+      const x = fx(i), y = fy(i), r = radius(i), c = data.colours.length === n ? data.colours[i] : 0;
+      const bright = !some || lit.has(i), gone = removed.has(i);
+      pen.globalAlpha = bright ? 1 : 0.2;
+      pen.fillStyle = c ? palette[(c - 1) % palette.length] : paint.plain;
+      outline(pen, c, x, y, r);
+      if (gone) { pen.strokeStyle = paint.ink; pen.lineWidth = 1.2; pen.setLineDash([2, 2]); pen.stroke(); pen.setLineDash([]); }
+      else pen.fill();
+      if (gone) { pen.beginPath(); pen.moveTo(x - r, y - r); pen.lineTo(x + r, y + r); pen.moveTo(x + r, y - r); pen.lineTo(x - r, y + r); pen.stroke(); }
+      if (i === selected || (some && bright)) {
+        pen.strokeStyle = paint.ink; pen.lineWidth = i === selected ? 2.6 : 1.2;
+        outline(pen, c, x, y, r + (i === selected ? 2 : 0)); pen.stroke();
+      }
+    }
+    for (let i = 0; i < n; i++) {
+      const bright = !some || lit.has(i);
+      if (n <= 80 || i === selected || (some && bright && lit.size <= 60)) {
+        pen.globalAlpha = bright ? 1 : 0.3;
+        const x = fx(i), y = fy(i) - radius(i) - 3, text = names[i] || "";
+        pen.lineWidth = 3; pen.strokeStyle = paint.ground; pen.strokeText(text, x, y);
+        pen.fillStyle = paint.ink; pen.fillText(text, x, y);
+      }
+    }
   }
 
   function draw() {
@@ -70,99 +131,74 @@ function render({ model, el }) {
     if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(h * ratio)) {
       canvas.width = Math.round(w * ratio); canvas.height = Math.round(h * ratio);
     }
+    const style = getComputedStyle(box);
+    paint = { ink: style.color, ground: style.getPropertyValue("--ground") || "#fff",
+      accent: style.getPropertyValue("--accent") || "#0072B2", plain: style.getPropertyValue("--plain") || "#8a929b" };
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, w, h);
-    const ink = getComputedStyle(box).color;
+    const [left, top, wide, high] = frame(w, h), p = data.places;
+    const fx = (i) => left + p[2 * i] * wide, fy = (i) => top + p[2 * i + 1] * high;
     const some = data.lit.size > 0;
-    let most = 1e-9;
-    for (const t of data.traffic) most = Math.max(most, t);
-    for (let k = 0; k < data.links.length / 2; k++) {
-      const t = data.traffic.length ? data.traffic[k] / most : 0;
-      const a = data.links[2 * k], b = data.links[2 * k + 1];
-      const near = some ? data.lit.has(a) && data.lit.has(b) : true;
-      if (t < 0.004 && !near && some) continue;
-      const [x0, y0] = at(a, w, h), [x1, y1] = at(b, w, h);
-      const length = Math.hypot(x1 - x0, y1 - y0) || 1, rb = radius(b) + 1;
-      const ux = (x1 - x0) / length, uy = (y1 - y0) / length;
-      pen.globalAlpha = (near ? 1 : 0.18) * (t > 0 ? 0.25 + 0.6 * t : 0.08);
-      pen.strokeStyle = pen.fillStyle = t > 0 ? "#0072B2" : ink;
-      pen.lineWidth = 0.6 + 4 * t;
-      // Both directions of a pair run beside each other.
-      const ox = -uy * 2, oy = ux * 2, ex = x1 - ux * rb + ox, ey = y1 - uy * rb + oy;
-      pen.beginPath(); pen.moveTo(x0 + ox, y0 + oy); pen.lineTo(ex, ey); pen.stroke();
-      if (t > 0.05) {
-        const s = 4 + 3 * t;
-        pen.beginPath(); pen.moveTo(ex, ey);
-        pen.lineTo(ex - ux * s - uy * s * 0.5, ey - uy * s + ux * s * 0.5);
-        pen.lineTo(ex - ux * s + uy * s * 0.5, ey - uy * s - ux * s * 0.5);
-        pen.fill();
-      }
-    }
-    pen.font = "11px system-ui, sans-serif";
-    pen.textAlign = "center";
-    for (let i = 0; i < data.n; i++) {
-      const [x, y] = at(i, w, h), r = radius(i), c = data.colours.length === data.n ? data.colours[i] : 0;
-      const bright = !some || data.lit.has(i);
-      pen.globalAlpha = bright ? 1 : 0.22;
-      pen.fillStyle = PALETTE[c % PALETTE.length];
-      mark(pen, c % PALETTE.length, x, y, r);
-      pen.fill();
-      if (i === data.selected || (some && bright)) {
-        pen.strokeStyle = ink; pen.lineWidth = i === data.selected ? 2.5 : 1.2; pen.stroke();
-      }
-      if (data.n <= 80 || i === data.selected || (some && bright && data.lit.size <= 60)) {
-        pen.fillStyle = ink;
-        pen.fillText(data.names[i] || "", x, y - r - 3);
-      }
-    }
+    links(fx, fy, some);
+    agents(fx, fy, some);
     pen.globalAlpha = 1;
     drawn += 1;
     canvas.dataset.drawn = drawn;
     canvas.dataset.lit = data.lit.size;
+    canvas.dataset.agents = data.n;
+    canvas.dataset.selected = data.selected;
   }
 
   function nearest(event) {
     const r = canvas.getBoundingClientRect(), x = event.clientX - r.left, y = event.clientY - r.top;
-    let best = -1, gap = 14;
+    const [left, top, wide, high] = frame(r.width, r.height);
+    let best = -1, gap = 12;
     for (let i = 0; i < data.n; i++) {
-      const [px, py] = at(i, r.width, r.height), d = Math.hypot(px - x, py - y) - radius(i);
+      const d = Math.hypot(left + data.places[2 * i] * wide - x, top + data.places[2 * i + 1] * high - y) - radius(i);
       if (d < gap) { gap = d; best = i; }
     }
     return best;
   }
 
   function choose(i) {
+    data.selected = i;
     model.set("selected", i);
     model.save_changes();
-    data.selected = i;
     ask();
   }
 
   canvas.addEventListener("mousemove", (event) => {
     const i = nearest(event);
     tip.style.display = i < 0 ? "none" : "block";
-    if (i >= 0) {
-      const r = canvas.getBoundingClientRect();
-      tip.textContent = (data.words && data.words[i]) || data.names[i] || "";
-      tip.style.left = Math.min(event.clientX - r.left + 12, r.width - 170) + "px";
-      tip.style.top = event.clientY - r.top + 12 + "px";
-    }
-    if (i !== model.get("hovered")) { model.set("hovered", i); model.save_changes(); }
+    canvas.style.cursor = i < 0 ? "default" : "pointer";
+    if (i < 0) return;
+    const r = canvas.getBoundingClientRect();
+    const count = data.loads.length === data.n ? Math.round(data.loads[i]) : 0;
+    tip.textContent = `agent ${data.names[i]}: ${count} events ${data.since}` + (data.removed.has(i) ? ", taken out" : "");
+    tip.style.left = Math.min(event.clientX - r.left + 12, r.width - 190) + "px";
+    tip.style.top = event.clientY - r.top + 12 + "px";
   });
   canvas.addEventListener("mouseleave", () => { tip.style.display = "none"; });
-  canvas.addEventListener("click", (event) => choose(nearest(event)));
+  canvas.addEventListener("click", (event) => { const i = nearest(event); choose(i === data.selected ? -1 : i); });
   canvas.addEventListener("keydown", (event) => {
     const step = { "]": 1, "[": -1, Escape: 0 }[event.key];
     if (step === undefined || !data.n) return;
-    choose(step ? (model.get("selected") + step + data.n) % data.n : -1);
+    choose(step ? (Math.max(data.selected, step > 0 ? -1 : 0) + step + data.n) % data.n : -1);
     event.preventDefault(); event.stopPropagation();
   });
-  for (const name of ["places", "names", "links", "traffic", "loads", "colours", "lit", "words", "caption", "height", "selected"])
-    model.on("change:" + name, read);
+  for (const [name, reader] of Object.entries(readers)) {
+    reader();
+    model.on("change:" + name, () => { reader(); ask(); });
+  }
   const watch = new ResizeObserver(ask);
   watch.observe(box);
-  read();
-  return () => watch.disconnect();
+  // A change of theme changes colours only; the box tells of it by its own colour.
+  box.addEventListener("transitionend", ask);
+  const themes = new MutationObserver(ask);
+  const app = document.querySelector(".v-application") || document.body;
+  themes.observe(app, { attributes: true, attributeFilter: ["class"] });
+  ask();
+  return () => { watch.disconnect(); themes.disconnect(); };
 }
 
 export default { render };

@@ -1,4 +1,4 @@
-"""The graph widget: up to a few thousand agents as marks with arrows between them, drawn on a canvas."""
+"""The graph widget: up to about a thousand agents as marks with arrows between them, drawn on a canvas."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
     """Agents and links. What stays (places, names, links) goes over once; what moves goes over as bytes.
 
     Traits to the browser: ``places`` (x, y in 0..1 per agent, packed), ``names``, ``links`` (giver, receiver per link,
-    packed), ``traffic`` (one number per link, packed: width), ``loads`` (one per agent, packed: size), ``colours`` and
-    ``shapes`` (index per agent into PALETTE and SHAPES), ``lit`` (agents that stand out), ``words`` (tooltip per agent),
-    ``caption`` (what a screen reader says). From the browser: ``selected`` and ``hovered``, an agent or -1.
+    packed), ``traffic`` (one number per link, packed: width), ``loads`` (one per agent, packed: size), ``colours`` (per
+    agent, packed: 0 for plain, else number of colour and shape from 1), ``palette``, ``lit`` (agents that stand out),
+    ``removed`` (agents drawn as taken out), ``since`` (words on the span of the counts), ``caption`` (what a screen
+    reader says), ``height`` in pixels. Both ways: ``selected``, an agent or -1.
     """
 
     _esm = HERE / "graph.js"
@@ -37,10 +38,10 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
     traffic = traitlets.Bytes(b"").tag(sync=True)
     loads = traitlets.Bytes(b"").tag(sync=True)
     colours = traitlets.Bytes(b"").tag(sync=True)
+    palette = traitlets.List(traitlets.Unicode()).tag(sync=True)
     lit = traitlets.List(traitlets.Int()).tag(sync=True)
-    words = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    removed = traitlets.List(traitlets.Int()).tag(sync=True)
+    since = traitlets.Unicode("").tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)
-    height = traitlets.Int(420).tag(sync=True)
+    height = traitlets.Int(480).tag(sync=True)
     selected = traitlets.Int(-1).tag(sync=True)
-    hovered = traitlets.Int(-1).tag(sync=True)
-    drawn = traitlets.Int(0).tag(sync=True)

@@ -1,0 +1,104 @@
+"""The page in a real browser: it opens alive, plays, pauses, steps, resets, and keeps what was changed."""
+
+import time
+
+from steps import PLAY, number, paused, until_time
+
+
+def test_it_opens_with_a_running_world_and_asks_nobody_else(open_page):
+    page = open_page()
+    until_time(page, 5)
+    assert "neighbour" in page.locator(".rule").inner_text()
+    assert number(page, "events") > 0
+
+
+def test_pause_step_and_play(open_page):
+    page = open_page()
+    until_time(page, 3)
+    here = paused(page)
+    time.sleep(0.5)
+    assert number(page, "time") == here
+    page.get_by_role("button", name="Step", exact=True).click()
+    until_time(page, here + 0.5)
+    assert number(page, "time") - here <= 1.01
+    page.locator(PLAY).click()
+    until_time(page, here + 3)
+
+
+def test_changed_values_survive_two_resets(open_page):
+    page = open_page()
+    field = page.locator("[data-parameter=patience] input")
+    field.fill("4")
+    field.press("Enter")
+    page.wait_for_selector("[data-parameter=patience].changed")
+    for _ in range(2):
+        until_time(page, 4)
+        page.get_by_role("button", name="Reset", exact=True).click()
+        page.wait_for_function("parseFloat(document.querySelector('[data-number=time] b').innerText) < 4")
+    assert field.input_value() == "4"
+    assert page.locator("[data-parameter=patience].changed").count() == 1
+    assert page.get_by_label("Seed").input_value() == "0"
+
+
+def test_keys_play_step_reset_and_help(open_page):
+    page = open_page()
+    until_time(page, 2)
+    page.keyboard.press(" ")
+    here = paused(page)
+    page.keyboard.press("ArrowRight")
+    until_time(page, here + 0.5)
+    page.keyboard.press("?")
+    page.wait_for_selector("text=What to notice")
+    page.keyboard.press("?")
+    page.wait_for_selector("text=What to notice", state="hidden")
+    page.keyboard.press("r")
+    page.wait_for_function("parseFloat(document.querySelector('[data-number=time] b').innerText) === 0")
+
+
+def test_typing_into_a_field_presses_no_keys(open_page):
+    page = open_page()
+    field = page.locator("[data-parameter=patience] input")
+    field.click()
+    page.keyboard.type("r n?")
+    assert page.locator("text=What to notice").count() == 0
+    assert page.get_by_label("Seed").input_value() == "0"
+    page.keyboard.press("Escape")
+
+
+def test_a_refused_value_is_answered_with_what_was_expected(open_page):
+    page = open_page()
+    field = page.locator("[data-parameter=patience] input")
+    field.fill("-3")
+    field.press("Enter")
+    page.wait_for_selector(".trouble")
+    assert "'patience' expects a whole number of at least 0" in page.locator(".trouble").inner_text()
+    assert page.locator("[data-parameter=patience].changed").count() == 0
+
+
+def test_tabs_have_worlds_of_their_own(open_page, server):
+    page = open_page()
+    until_time(page, 2)
+    here = paused(page)
+    other = page.context.new_page()
+    other.goto(server.url + "?scenario=naming&seed=5")
+    other.wait_for_selector(".swarm-graph canvas[data-drawn]")
+    assert other.get_by_label("Seed").input_value() == "5"
+    until_time(other, 2)
+    assert number(page, "time") == here
+    assert page.get_by_label("Seed").input_value() == "0"
+    other.close()
+
+
+def test_a_link_that_cannot_be_followed_says_so_and_the_page_works(open_page):
+    page = open_page("?scenario=factory&p.agents=minus&seed=1")
+    page.wait_for_selector(".trouble")
+    assert "parameter 'agents' expects" in page.locator(".trouble").inner_text()
+    until_time(page, 1)
+
+
+def test_what_a_link_carries_is_text_and_never_run(open_page):
+    page = open_page("?scenario=%3Cimg%20src%3Dx%20onerror%3D%22document.title%3D'run'%22%3E")
+    page.wait_for_selector(".trouble")
+    assert "<img" in page.locator(".trouble").inner_text()
+    assert page.locator(".trouble img").count() == 0
+    assert page.title() != "run"

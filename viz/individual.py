@@ -1,0 +1,96 @@
+"""One agent as the log shows it: partners, what it holds, what it cost, its last events in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from sim.record.events import kinds_of
+
+LAST = 10
+PARTNERS = 5
+# What a kind of event is called in a sentence, with and without somebody it is done to.
+PHRASES = {
+    "handoff": "passed item {item} to {target}", "review": "asked {target} to review item {item}",
+    "rework": "gave item {item} back to {target} for rework", "reject": "gave item {item} back to {target}",
+    "escalate": "escalated item {item} to {target}", "deliver": "delivered item {item}", "work": "worked on item {item}",
+    "drop": "dropped item {item}", "hold": "kept item {item}", "assemble": "assembled item {item}",
+    "arrive": "received item {item} from outside", "approve": "told {target} that item {item} went well",
+    "fail": "told {target} that item {item} went badly", "ask": "asked {target}", "message": "wrote to {target}",
+    "play": "played with {target}", "visit": "visited {target}", "adopt": "adopted {value}", "decide": "decided {value}",
+    "read": "read {artefact}", "write": "wrote {artefact}", "mute": "taken out or brought back by hand",
+    "set": "a parameter was changed by hand",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Individual:
+    """What the log says of one agent up to a moment.
+
+    Attributes:
+        events: Events it took part in.
+        given: Partner to how often this agent did something to it, most first.
+        taken: Partner to how often it did something to this agent, most first.
+        holds: Items it holds, or None where the log does not carry items.
+        cost: Cost of what it did.
+        last: Its last events in words, newest first, with their times.
+    """
+
+    events: int
+    given: tuple[tuple[str, int], ...]
+    taken: tuple[tuple[str, int], ...]
+    holds: int | None
+    cost: float
+    last: tuple[tuple[float, str], ...]
+
+
+def individual(events: pl.DataFrame, agent: Any) -> Individual:
+    """What ``events`` say of ``agent`` (an id as in the log)."""
+    has_target = "target" in events.columns
+    own = pl.col("source").cast(pl.String) == str(agent)
+    to_it = (pl.col("target").cast(pl.String) == str(agent)) if has_target else pl.lit(value=False)
+    seen = events.filter(own.fill_null(value=False) | to_it.fill_null(value=False))
+    done = seen.filter(own)
+    cost = float(done["cost"].sum() or 0.0) if "cost" in seen.columns else 0.0
+    return Individual(
+        seen.height,
+        _counted(done, "target") if has_target else (),
+        _counted(seen.filter(to_it), "source"),
+        _holds(events, agent),
+        cost,
+        tuple((float(row["time"]), _said(row, agent)) for row in reversed(seen.tail(LAST).to_dicts())),
+    )
+
+
+def _counted(rows: pl.DataFrame, column: str) -> tuple[tuple[str, int], ...]:
+    counts = rows.drop_nulls(column)[column].value_counts(sort=True).head(PARTNERS)
+    return tuple((str(who), int(count)) for who, count in counts.rows())
+
+
+def _holds(events: pl.DataFrame, agent: Any) -> int | None:
+    """Items whose last move left them with the agent."""
+    if "item" not in events.columns or events["item"].null_count() == events.height:
+        return None
+    kind = pl.col("kind").cast(pl.String)
+    moves = events.drop_nulls("item").filter(
+        kind.is_in([*kinds_of("transfers"), *kinds_of("enters"), *kinds_of("leaves")])
+    )
+    last = moves.group_by("item").last().filter(~kind.is_in(kinds_of("leaves")))
+    holder = pl.coalesce(pl.col("target").cast(pl.String), pl.col("source").cast(pl.String))
+    return last.filter(holder == str(agent)).height
+
+
+def _said(row: dict[str, Any], agent: Any) -> str:
+    known = {name: "–" if value is None else value for name, value in row.items()}
+    kind = str(row["kind"])
+    target = row.get("target")
+    phrase = PHRASES.get(kind, f"{kind} {{target}}" if target is not None else kind)
+    if isinstance(row.get("value"), float):
+        known["value"] = f"{row['value']:g}"
+    names = {name: known.get(name, "–") for name in ("item", "value", "artefact")}
+    done = phrase.format(target="it" if str(target) == str(agent) else f"agent {target}", **names)
+    return (
+        done if str(row.get("source")) == str(agent) or row.get("source") is None else f"agent {row['source']} {done}"
+    )

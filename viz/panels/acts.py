@@ -1,0 +1,71 @@
+"""Panel: what was done to the world by hand, and measures before and after each act."""
+
+from __future__ import annotations
+
+import solara
+
+from experiments.report.words import number
+from viz.acts import Effect, effects, said
+from viz.panels.panel import Panel, panels
+from viz.parts import button, words
+from viz.session import Session
+
+HINT = "Move a parameter that acts now, or click an agent and take it out: what follows is shown here."
+MOST_SHOWN = 8
+MOST_EVENTS = 100_000
+
+
+@solara.component
+def Acts(session: Session) -> None:
+    """The acts, newest first, each with what followed."""
+    session.beat.value  # noqa: B018  the log grows
+    acts = session.acts
+    if not acts:
+        words(
+            "Move a parameter that acts now, or click an agent and take it out: what follows is shown here.",
+            classes=["quiet"],
+        )
+        return
+    log = session.log(most=MOST_EVENTS)
+    made = effects(log, acts, now=session.moment.now) if log is not None else []
+    for effect in reversed(made[-MOST_SHOWN:]):
+        One(session, effect)
+    words("What follows an act need not be caused by it: resume from before and compare the two.", classes=["quiet"])
+
+
+@solara.component
+def One(session: Session, effect: Effect) -> None:
+    """One act."""
+    act = effect.act
+    with solara.Div(classes=["act"], attributes={"data-act": act.action}):
+        with solara.Div(classes=["line", "tight"]):
+            words(f"▲ time {number(act.time)}: {said(act)}", tag="b")
+            before = max(act.time * (1 - 1e-9) - 1e-9, 0.0)
+            button("Resume from before", lambda: session.resume(before), about="A new run without this act")
+        if effect.note:
+            words(effect.note, classes=["quiet"])
+            return
+        rows = "".join(
+            f"<tr><td>{name.replace('_', ' ')}</td><td>{number(a)}</td><td>{number(b)}</td><td>{change(a, b)}</td></tr>"
+            for name, _unit, a, b in effect.rows
+        )
+        head = f"<tr><th>over {number(effect.span)} each side</th><th>before</th><th>after</th><th>change</th></tr>"
+        solara.HTML(tag="table", unsafe_innerHTML=f"<thead>{head}</thead><tbody>{rows}</tbody>")
+
+
+def change(a: float | None, b: float | None) -> str:
+    """The change in per cent, with a sign."""
+    return "–" if a is None or b is None or a == 0 else f"{100 * (b - a) / abs(a):+.0f} %"
+
+
+panels.add("acts")(
+    Panel(
+        "acts",
+        "steering",
+        "What you did, and what followed",
+        "Each act by hand is an event of the log; measures before and after it.",
+        Acts,
+        order=20,
+        shown=lambda session: session.stored is None,
+    )
+)

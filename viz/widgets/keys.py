@@ -1,0 +1,22 @@
+"""The keys widget: nothing to see; the page's keyboard, its memory of the theme, and copying to the clipboard."""
+
+from __future__ import annotations
+
+import anywidget
+import traitlets
+
+from viz.widgets.graph import HERE
+
+
+class KeysWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    """A pressed key clicks the element whose ``data-key`` names it (``space``, ``ArrowRight``, ``r``, ``?``).
+
+    Traits: ``theme`` (to remember; light or dark), ``copied`` (a number, a line end, and the text to copy, so that the
+    same text can be copied twice). From the browser: ``first``, the theme to begin with.
+    """
+
+    _esm = HERE / "keys.js"
+
+    theme = traitlets.Unicode("").tag(sync=True)
+    copied = traitlets.Unicode("").tag(sync=True)
+    first = traitlets.Unicode("").tag(sync=True)
