@@ -1,6 +1,8 @@
 """Minds by name: what ``--mind`` says becomes a population of rules, language models, or a mixture of them.
 
-A mind is ``rule`` (the scenario's own), the name of another rule, or ``llm``; ``llm=provider/model`` names its model.
+A mind is ``rule`` (the scenario's own), the name of another rule, or ``llm``; ``llm=provider/model`` names its model;
+``table=FILE`` is a table mind; ``policy=NAME/ARGUMENT`` a policy of the mock provider, asked in this process;
+``archetypes`` a model of whom a few answers for each class of views stand for all (``archetypes=provider/model``).
 Several minds are separated by commas; each may say its share of the agents (``llm:0.3,trust``) or which agents it has, by
 their numbers (``llm@0-4+9,trust``). One mind without a share takes the rest; what is left over follows the scenario's rule.
 Shares are drawn by key, so that who thinks how does not depend on row numbers.
@@ -8,21 +10,29 @@ Shares are drawn by key, so that who thinks how does not depend on row numbers.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.table_mind import read_table
 from sim.registry import suggest
 from sim.spec import ParameterError, Scenario, scenarios
 
 if TYPE_CHECKING:
+    from agents.llm.budget import Account
+    from agents.llm.cassette import Cassette
+    from agents.llm.mock_policies import Policy
     from agents.llm.settings import Asking
-    from sim.world.batches import Mixture
+    from sim.world.batches import Asker, Mixture
 
-RULE, LLM = "rule", "llm"
+RULE, LLM, TABLE, POLICY, ARCHETYPES = "rule", "llm", "table", "policy", "archetypes"
+# Minds whose answers come from outside the kernel.
+ASKED = (LLM, ARCHETYPES, POLICY)
 RULES_MAX = 3
 _AGENTS = re.compile(r"^\d+(-\d+)?(\+\d+(-\d+)?)*$")
 
@@ -32,16 +42,34 @@ class Part:
     """One mind of a population.
 
     Attributes:
-        name: A rule's name, or ``llm``.
-        model: ``provider/model`` of an ``llm``; None for the run's.
+        name: A rule's name, ``llm``, ``archetypes``, ``table`` or ``policy``.
+        model: ``provider/model`` of a model (None for the run's); the policy of a ``policy``.
         share: Share of the agents; None for the rest.
         agents: Numbers of the agents, where they are named.
+        file: File of a table mind.
+        seal: Hash of what the file holds.
     """
 
     name: str
     model: str | None = None
     share: float | None = None
     agents: tuple[int, ...] = ()
+    file: str | None = None
+    seal: str = ""
+
+    @property
+    def compiled(self) -> bool:
+        """True for a rule or a table."""
+        return self.name not in ASKED
+
+    @property
+    def models(self) -> bool:
+        """True when language models are called."""
+        return self.name in {LLM, ARCHETYPES}
+
+    def decides(self) -> dict[str, Any]:
+        """What of the part decides the log."""
+        return {name: value for name, value in vars(self).items() if name != "file" and value != ""}
 
 
 def parse(text: str, scenario: Scenario, *, rule: str) -> tuple[Part, ...]:
@@ -53,13 +81,13 @@ def parse(text: str, scenario: Scenario, *, rule: str) -> tuple[Part, ...]:
         raise ParameterError(
             f"--mind: expected shares that add up to at most 1 and one mind for the rest, got '{text}'."
         )
-    if any(p.name == LLM for p in parts) and scenario.options is None:
+    if any(p.file or not p.compiled for p in parts) and scenario.options is None:
         able = ", ".join(name for name, s in scenarios.items() if s.options is not None)
         raise ParameterError(
             f"scenario '{scenario.name}' leaves nothing to decide (its agents follow a script), so no model can be asked; "
             f"'llm' works with: {able}."
         )
-    used = {p.name for p in parts if p.name != LLM} | {rule}
+    used = {p.seal or p.name for p in parts if p.compiled} | {rule}
     if len(used) > RULES_MAX:
         raise ParameterError(f"--mind: expected at most {RULES_MAX} rules, got {', '.join(sorted(used))}.")
     return parts
@@ -75,10 +103,20 @@ def _part(word: str, scenario: Scenario, rule: str) -> Part:
         text, numbers = head, _numbers(tail)
     name, _, model = text.partition("=")
     name = rule if name == RULE else name
-    if name == LLM:
-        return Part(LLM, model or None, share, numbers)
+    if name in {LLM, ARCHETYPES}:
+        return Part(name, model or None, share, numbers)
+    if name == TABLE and model:
+        table = read_table(model)
+        if table.scenario != scenario.name:
+            raise ParameterError(f"{model}: it is a table for scenario '{table.scenario}', not for '{scenario.name}'.")
+        seal = hashlib.sha256(Path(model).read_bytes()).hexdigest()[:16]
+        return Part(TABLE, None, share, numbers, file=model, seal=seal)
+    if name == POLICY and model:
+        policy_named(model)
+        return Part(POLICY, model, share, numbers)
     if name not in scenario.rules or model:
-        known = [RULE, *scenario.rules, *([LLM] if scenario.options is not None else [])]
+        known = [RULE, *scenario.rules]
+        known += [LLM, ARCHETYPES, "table=FILE", "policy=NAME"] if scenario.options is not None else []
         raise ParameterError(
             f"scenario '{scenario.name}' cannot be decided by '{word}'.{suggest(name, known)} It takes: {', '.join(known)}, "
             "or a mixture such as 'llm:0.3,rule'."
@@ -98,11 +136,11 @@ def models_of(parts: Sequence[Part], asking: Asking) -> list[str]:
     """The models that are asked, once each; ParameterError where one has no name."""
     made = []
     for part in parts:
-        if part.name == LLM:
+        if part.models:
             model = part.model or asking.model
             if model is None:
                 raise ParameterError(
-                    "--mind llm: expected a model; name it with --model provider/model, as in openai/gpt-4o-mini or "
+                    f"--mind {part.name}: expected a model; name it with --model provider/model, as in openai/gpt-4o-mini or "
                     "ollama/llama3.2."
                 )
             made.append(model)
@@ -115,42 +153,80 @@ def mixture_of(
     """The population: rules compiled, models with one cassette and one budget between them."""
     from sim.world.batches import Mixture, Seat
 
-    names = list(dict.fromkeys([rule, *(p.name for p in parts if p.name != LLM)]))
-    models = models_of(parts, asking)
+    modules = {name: importlib.import_module(f"agents.rules.{name}") for name in (rule,)}
+    memory, asked = asking.memory, list(dict.fromkeys(p for p in map(_who, parts) if p is not None))
     seats = []
     for part in parts:
-        if part.name == LLM:
-            seats.append(Seat(-1, models.index(part.model or asking.model or ""), part.share, part.agents))
-        else:
-            seats.append(Seat(names.index(part.name), -1, part.share, part.agents))
-    rules = tuple(importlib.import_module(f"agents.rules.{name}") for name in names)
+        if part.file is not None:
+            table = read_table(part.file)
+            memory = max(memory, table.memory) if asked else table.memory
+            modules[part.seal] = table.module()
+        elif part.compiled:
+            modules.setdefault(part.name, importlib.import_module(f"agents.rules.{part.name}"))
+        who = _who(part)
+        place = list(modules).index(part.seal or part.name) if who is None else -1
+        seats.append(Seat(place, -1 if who is None else asked.index(who), part.share, part.agents))
     return Mixture(
-        rules=rules,
-        askers=tuple(_askers(models, scenario, asking)),
-        names=(*names[1:], *([LLM] if models else [])),
-        memory=asking.memory,
+        rules=tuple(modules.values()),
+        askers=tuple(_askers(asked, scenario, asking)),
+        names=(*list(modules)[1:], *(name for name, _ in asked)),
+        memory=memory,
         window=asking.window,
         seats=tuple(seats),
         until=until,
     )
 
 
-def _askers(models: Sequence[str], scenario: Scenario, asking: Asking) -> list[Any]:
-    if not models:
+def _who(part: Part) -> tuple[str, str | None] | None:
+    """Kind and model of a mind outside the kernel; None for a compiled one."""
+    return None if part.compiled else (part.name, part.model)
+
+
+def _askers(asked: Sequence[tuple[str, str | None]], scenario: Scenario, asking: Asking) -> list[Any]:
+    """The minds outside the kernel, each with a record of its decisions; models share cassette and budget."""
+    if not asked:
         return []
     from agents.llm.budget import Account
-    from agents.llm.cassette import Cassette
+    from agents.recorded import Recorder
+
+    cassette, account = None, Account(asking.budget)
+    if asking.cassette is not None and any(name in {LLM, ARCHETYPES} for name, _ in asked):
+        from agents.llm.cassette import Cassette
+
+        cassette = Cassette(asking.cassette, mode=asking.cassette_mode)
+    return [Recorder(_asker(who, scenario, asking, account, cassette), scenario) for who in asked]
+
+
+def _asker(
+    who: tuple[str, str | None], scenario: Scenario, asking: Asking, account: Account, cassette: Cassette | None
+) -> Asker:
+    name, model = who
+    if name == POLICY:
+        from agents.policy_mind import PolicyMind
+
+        return PolicyMind(scenario, policy_named(model or ""))
     from agents.llm.mind import LlmMind
 
-    cassette = None if asking.cassette is None else Cassette(asking.cassette, mode=asking.cassette_mode)
-    account = Account(asking.budget)
-    return [
-        LlmMind(
-            scenario, model=asking.of(model), account=account, cassette=cassette, samples=asking.samples,
-            concurrency=asking.concurrency,
-        )
-        for model in models
-    ]  # fmt: skip
+    mind = LlmMind(
+        scenario, model=asking.of(model or asking.model or ""), account=account, cassette=cassette,
+        samples=asking.samples, concurrency=asking.concurrency,
+    )  # fmt: skip
+    if name == LLM:
+        return mind
+    from agents.archetypes import Archetypes
+
+    return Archetypes(mind, scenario)
+
+
+def policy_named(text: str) -> Policy:
+    """The policy that ``NAME/ARGUMENT`` says; ParameterError where there is none."""
+    from agents.llm.mock_policies import policy_of
+    from agents.llm.mock_view import PolicyError
+
+    try:
+        return policy_of(f"mock/{text.replace('/', ':')}")
+    except PolicyError as error:
+        raise ParameterError(f"--mind policy={text}: {error}") from None
 
 
 def check(parts: Sequence[Part], scenario: Scenario, asking: Asking) -> None:

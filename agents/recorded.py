@@ -43,6 +43,10 @@ class Recorder:
         self.mind, self.scenario = mind, scenario
         self.rows: list[tuple[Any, ...]] = []
 
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the other mind's."""
+        return getattr(self.mind, name)
+
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """The other mind's answers; the rows are kept when they are there."""
         # What a due senses may change once its answer is applied.
@@ -57,7 +61,11 @@ class Recorder:
 
     def beside(self, log: Log) -> Log:
         """The tables with the decisions added, in the order in which they were asked."""
-        return replace(self.mind.beside(log), decisions=self.frame())
+        made = self.mind.beside(log)
+        mine = self.frame()
+        if made.decisions is not None:
+            mine = pl.concat([made.decisions, mine]).sort("time", "agent", maintain_order=True)
+        return replace(made, decisions=mine)
 
     def frame(self) -> pl.DataFrame:
         """The decisions so far as a table."""

@@ -243,7 +243,7 @@ class AskedTable:
 
     def __init__(self, table: Table, *, model: Asker | None = None) -> None:
         self.table, self.model = table, model
-        self.unknown = 0
+        self.unknown = self.thin = self.asked = 0
 
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """Answers from the table at once; those of unknown classes when the model has answered."""
@@ -252,6 +252,7 @@ class AskedTable:
         made: list[Answer | None] = [self.answer(due) for due in dues]
         missing = [i for i, answer in enumerate(made) if answer is None]
         self.unknown += len(missing)
+        self.asked += len(dues)
         whole: Future[list[Answer]] = Future()
         if not missing or self.model is None:
             whole.set_result([CENSORED if answer is None else answer for answer in made])
@@ -282,6 +283,7 @@ class AskedTable:
         from agents.recorded import fields_of
 
         found = self.table.by_key.get(self.table.lens.key(fields_of(due), due.memory))
+        self.thin += found is not None and found.n < THIN
         return drawn(self.table.lens, found.options, due) if found is not None else None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agents.llm.settings import Asking
     from sim.world.batches import Asker
 
-POLICY, TABLE, LLM, RULE = "policy:", "table:", "llm", "rule"
+POLICY, TABLE, LLM, RULE = "policy=", "table=", "llm", "rule"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Named:
 
 
 def named(mind: str, place: Stage, *, asking: Asking | None = None, account: Account | None = None) -> Named:
-    """The mind called ``mind``: ``rule``, a rule's name, ``table:FILE``, ``policy:NAME`` or ``llm``.
+    """The mind called ``mind``: ``rule``, a rule's name, ``table=FILE``, ``policy=NAME/ARGUMENT`` or ``llm``.
 
     UsageProblem or ParameterError where there is none; ``account`` is shared by all minds made.
     """
@@ -51,7 +51,7 @@ def named(mind: str, place: Stage, *, asking: Asking | None = None, account: Acc
         return model(asking or Asking(), account)
     name = scenario.rules[0] if mind == RULE else mind
     if name not in scenario.rules:
-        known = [RULE, *scenario.rules, LLM, "table:FILE", "policy:NAME"]
+        known = [RULE, *scenario.rules, LLM, "table=FILE", "policy=NAME"]
         raise UsageProblem(
             f"--mind: scenario '{scenario.name}' cannot be decided by '{mind}'.{suggest(mind, known)} It takes: "
             f"{', '.join(known)}."
@@ -62,14 +62,10 @@ def named(mind: str, place: Stage, *, asking: Asking | None = None, account: Acc
 
 def policy(name: str) -> Named:
     """A policy of the mock provider, asked in this process."""
-    from agents.llm.mock_policies import policy_of
-    from agents.llm.mock_view import PolicyError
+    from agents.minds import policy_named
     from agents.policy_mind import PolicyMind
 
-    try:
-        found = policy_of(f"mock/{name}")
-    except PolicyError as error:
-        raise UsageProblem(f"--mind policy:{name}: {error}") from None
+    found = policy_named(name)
     return Named(f"policy {name}", lambda scenario: PolicyMind(scenario, found), reads=True)
 
 

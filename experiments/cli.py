@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands import calibrate, card, detect, diff, export, import_, run, scenarios, serve_mock, sweep, ui
+from experiments.commands import (
+    calibrate,
+    card,
+    detect,
+    diff,
+    distil,
+    export,
+    import_,
+    run,
+    scenarios,
+    serve_mock,
+    sweep,
+    ui,
+)
 from experiments.errors import exit_code, sentence
 
 INTERRUPTED = 130
@@ -43,6 +56,7 @@ COMMANDS: dict[str, ModuleType] = {
     "sweep": sweep,
     "calibrate": calibrate,
     "card": card,
+    "distil": distil,
     "serve-mock": serve_mock,
     "ui": ui,
 }

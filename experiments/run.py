@@ -100,7 +100,7 @@ class Plan:
     @property
     def asks(self) -> bool:
         """True when language models decide for some of the agents."""
-        return any(part.name == "llm" for part in self.parts)
+        return any(part.models for part in self.parts)
 
     @property
     def models(self) -> list[str]:
@@ -111,8 +111,11 @@ class Plan:
 
     @property
     def _minds(self) -> list[str]:
-        names = dict.fromkeys([self.rule, *(part.name for part in self.parts if part.name != "llm")])
-        return [f"agents.rules.{name}" for name in names] + (["agents.llm.mind"] if self.asks else [])
+        own = {"table": "agents.table_kernel", "policy": "agents.policy_mind", "archetypes": "agents.archetypes"}
+        names = [self.rule, *(p.name for p in self.parts if p.compiled and not p.file)]
+        made = [f"agents.rules.{name}" for name in names]
+        made += [own[p.name] for p in self.parts if p.file or (p.name in own and not p.compiled)]
+        return list(dict.fromkeys(made)) + (["agents.llm.mind"] if self.asks else [])
 
     @property
     def _asked(self) -> dict[str, Any]:
@@ -121,7 +124,7 @@ class Plan:
             return {}
         from agents.llm.prompt import frame_for
 
-        parts = [vars(part) for part in self.parts]
+        parts = [part.decides() for part in self.parts]
         if not self.asks:
             return {"minds": parts}
         asked = {"models": self.models, **self.asking.decides()}

@@ -13,9 +13,10 @@ from experiments.errors import RunFailed, UsageProblem
 
 HELP = """Measure a mind: its bias when alone, its answer to others, order and label effects, failures, cost.
 
-Minds: rule, a rule's name, table:FILE, policy:NAME (a policy of serve-mock, asked in this process), or llm with --model.
+Minds: rule, a rule's name, table=FILE, policy=NAME/ARGUMENT (a policy of serve-mock, asked in this process), or llm with
+--model.
 
-Example: swarmscope card naming --preset pool --mind policy:majority:1.5
+Example: swarmscope card naming --preset pool --mind policy=majority/1.5
 """
 
 
@@ -26,7 +27,7 @@ def command(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; may be repeated.")
     ] = None,
-    mind: Annotated[str, typer.Option(help="rule, a rule's name, table:FILE, policy:NAME or llm.")] = "rule",
+    mind: Annotated[str, typer.Option(help="rule, a rule's name, table=FILE, policy=NAME/ARGUMENT or llm.")] = "rule",
     model: Annotated[str | None, typer.Option(help="Language model, as provider/model; means --mind llm.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Address of the model's server.")] = None,
     cassette: Annotated[str | None, typer.Option(help="File that keeps the model's replies.")] = None,

@@ -56,7 +56,11 @@ def agents_picture(analysis: Analysis, structure: Structure | None) -> str:
     if len(agents) > MOST_AGENTS:
         return note(f"{len(agents):,} agents: too many to draw one by one.")
     row = {agent: i for i, agent in enumerate(agents)}
-    kept = flows.filter(pl.col("source") != pl.col("target")).sort(
+    # A structure's flows may go to agents outside it.
+    inside = [
+        pl.Series([value in row for value in flows[name].to_list()], dtype=pl.Boolean) for name in ("source", "target")
+    ]
+    kept = flows.filter(inside[0] & inside[1] & (flows["source"] != flows["target"])).sort(
         "count", "source", "target", descending=[True, False, False]
     )
     shown = kept.head(LINES_PER_AGENT * len(agents))

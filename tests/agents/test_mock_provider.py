@@ -46,6 +46,20 @@ async def completion(url, text=None, **more):
     return await litellm.acompletion(messages=messages, **{"timeout": 10, **asked, **more})
 
 
+def finished(work):
+    """Run ``work`` and close LiteLLM's clients in the same loop."""
+
+    async def whole():
+        import litellm
+
+        try:
+            return await work
+        finally:
+            await litellm.close_litellm_async_clients()
+
+    return asyncio.run(whole())
+
+
 def asked_raw(url, body):
     """A reply without LiteLLM."""
     request = urllib.request.Request(f"{url}/chat/completions", data=json.dumps(body).encode())
@@ -55,8 +69,8 @@ def asked_raw(url, body):
 
 def test_litellm_gets_a_choice_with_usage_it_can_count():
     with serving() as (url, provider):
-        reply = asyncio.run(completion(url, response_format=FORMAT, model="openai/any-model-at-all"))
-        again = asyncio.run(completion(url, prompt(memory=["other"])))
+        reply = finished(completion(url, response_format=FORMAT, model="openai/any-model-at-all"))
+        again = finished(completion(url, prompt(memory=["other"])))
     assert json.loads(reply.choices[0].message.content)["choice"] in {"a", "b"}
     words = tokens("Answer.") + tokens(prompt()) + 8
     assert reply.usage.prompt_tokens == words
@@ -73,7 +87,7 @@ def test_litellm_streams_the_same_answer():
         return whole.choices[0].message.content, "".join([p.choices[0].delta.content or "" async for p in parts])
 
     with serving() as (url, _):
-        whole, parts = asyncio.run(both(url))
+        whole, parts = finished(both(url))
     # The body of a streamed request differs, and so does its draw: only the form is the same.
     assert json.loads(parts).keys() == json.loads(whole).keys()
 
@@ -87,7 +101,7 @@ def test_faults_reach_litellm_as_its_own_errors(fault, error):
 
     settings = Settings(faults=Faults.parse(f"{fault}=1"), slow=3.0, retry_after=7)
     with serving(settings) as (url, provider), pytest.raises(getattr(litellm, error)) as caught:
-        asyncio.run(completion(url, timeout=1.0))
+        finished(completion(url, timeout=1.0))
     assert provider.counts[fault] >= 1
     if fault == "429":
         headers = getattr(caught.value, "litellm_response_headers", None) or caught.value.response.headers
@@ -185,11 +199,11 @@ def test_a_model_without_structured_output_and_a_missing_key_are_plain_errors():
     import litellm
 
     with serving() as (url, _), pytest.raises(litellm.BadRequestError, match="does not support response_format"):
-        asyncio.run(completion(url, model="openai/mock/unstructured", response_format=FORMAT))
+        finished(completion(url, model="openai/mock/unstructured", response_format=FORMAT))
     with serving(Settings(key_needed=True)) as (url, _):
         with pytest.raises(urllib.error.HTTPError, match="401"):
             asked_raw(url, {"model": "x", "messages": [{"role": "user", "content": "hi"}]})
-        assert asyncio.run(completion(url)).choices
+        assert finished(completion(url)).choices
 
 
 def test_many_connections_at_once_are_all_answered():

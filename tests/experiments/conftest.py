@@ -1,9 +1,10 @@
-"""Runs of the factory that several tests read, made once: one long enough for routes, one very short; and a sample trace."""
+"""What several tests of experiments share: runs of the factory made once, a sample trace, and the command line."""
 
 from pathlib import Path
 
 import pytest
 
+from experiments.cli import call
 from experiments.run import run
 
 # Small enough for seconds, long enough for routes to form.
@@ -26,3 +27,17 @@ def short(tmp_path_factory):
 @pytest.fixture
 def trace() -> Path:
     return Path(__file__).resolve().parents[2] / "docs" / "sample_trace.jsonl"
+
+
+@pytest.fixture
+def swarmscope(capsys, tmp_path, monkeypatch):
+    """Run the command line in an empty folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def runs(*words):
+        capsys.readouterr()
+        code = call([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return runs

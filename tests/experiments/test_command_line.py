@@ -23,20 +23,6 @@ HEAVY = ("mesa", "numba", "polars", "litellm", "solara", "matplotlib", "scipy")
 SMALL = ["--set", "agents=16", "--set", "types=2", "--set", "load=0.6", "--detectors", "teams"]
 
 
-@pytest.fixture
-def swarmscope(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty folder: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def runs(*words):
-        capsys.readouterr()
-        code = call([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return runs
-
-
 def spoken(err):
     """The error among the lines of progress; exactly one sentence, no traceback."""
     lines = [line for line in err.splitlines() if line.startswith("swarmscope: ")]

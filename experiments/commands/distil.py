@@ -1,0 +1,128 @@
+"""swarmscope distil: the decisions of a run's minds become a table that can decide for a million agents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from experiments.commands._show import Json, below_home, emit, names, progress
+from experiments.errors import RunFailed, UsageProblem
+
+if TYPE_CHECKING:
+    from agents.table_mind import Table
+    from experiments.fidelity import Fidelity
+
+HELP = """Count the recorded decisions of runs by class of view, and write a table mind with counts and intervals.
+
+Run it with: swarmscope run SCENARIO --mind table=TABLE.json. With --check, the model and the table run side by side on
+fresh seeds and their populations are compared; a model is called for that.
+
+Example: swarmscope distil runs/naming-1-1a2b3c4d --out table.json --check 20
+"""
+
+
+def command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of one scenario and mind, with recorded decisions.")],
+    *,
+    out: Annotated[Path, typer.Option(help="File for the table.")] = Path("table.json"),
+    last: Annotated[
+        int | None, typer.Option(help="How many of the latest things remembered make a class; all if left out.")
+    ] = None,
+    ignore: Annotated[
+        str | None,
+        typer.Option(help="What does not make a class: fields of the view, or part, value, about of memories."),
+    ] = None,
+    check: Annotated[int, typer.Option(help="Fresh seeds on which model and table are compared; 0 for none.")] = 0,
+    model: Annotated[str | None, typer.Option(help="Model for --check; the run's own if left out.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Address of the model's server for --check.")] = None,
+    budget_calls: Annotated[int | None, typer.Option(help="Most calls for --check.")] = None,
+    as_json: Json = False,
+) -> None:
+    """See HELP."""
+    if check < 0 or check == 1:
+        raise UsageProblem(f"--check: expected 0 or at least 2 seeds, got {check}.")
+    if last is not None and last < 0:
+        raise UsageProblem(f"--last: expected a whole number of at least 0, got {last}.")
+    with progress() as say:
+        say(0, 0, "counting decisions")
+        from experiments.folder import read_manifest, write_json
+
+        manifests = [read_manifest(run) for run in runs]
+        table = _table(runs, manifests, last=last, ignore=names(ignore) or ())
+        compared = None
+        if check:
+            compared = _checked(
+                table, manifests[0], check, say, model=model, base_url=base_url, budget_calls=budget_calls
+            )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(out, table.to_json() | ({"fidelity": compared.to_json()} if compared is not None else {}))
+    if as_json:
+        emit({"table": str(out), **_facts(table), "fidelity": compared.to_json() if compared is not None else None})
+        return
+    facts = _facts(table)
+    typer.echo(
+        f"{facts['decisions']:,} decisions in {facts['classes']:,} classes; {facts['thin_share']:.1%} of them in classes with "
+        f"fewer than {facts['thin']} samples; {facts['censored']:,} censored ones left out."
+    )
+    for line in compared.lines() if compared is not None else []:
+        typer.echo(line)
+    typer.echo(f"Table: {below_home(out)}")
+
+
+def _facts(table: Table) -> dict[str, Any]:
+    from agents.table_mind import THIN
+
+    return {
+        "decisions": table.decisions, "censored": table.censored, "classes": len(table.classes), "thin": THIN,
+        "thin_share": table.thin_share, "coding": table.lens.coding, "last": table.lens.last,
+    }  # fmt: skip
+
+
+def _table(runs: list[Path], manifests: list[Any], *, last: int | None, ignore: tuple[str, ...]) -> Table:
+    import polars as pl
+
+    from agents.table_mind import distil
+    from sim.record.store import read_parquet
+
+    kinds = {(m.get("scenario"), m.get("mind"), tuple(m.get("models", ()))) for m in manifests}
+    if len(kinds) > 1:
+        raise UsageProblem(
+            f"distil: expected runs of one scenario and mind, got {len(kinds)} kinds; distil them one by one."
+        )
+    frames = []
+    for run in runs:
+        place = run / "decisions.parquet"
+        if not place.exists():
+            raise UsageProblem(
+                f"{run}: expected recorded decisions, found none; they are recorded in runs with --mind llm, archetypes or "
+                "policy=NAME."
+            )
+        frames.append(read_parquet(place))
+    first = manifests[0]
+    source = {name: first.get(name) for name in ("mind", "models", "preset", "parameters", "prompt") if first.get(name)}
+    source["seeds"] = [m.get("seed") for m in manifests]
+    return distil(pl.concat(frames), scenario=str(first["scenario"]), source=source, last=last, ignore=ignore)
+
+
+def _checked(table: Table, manifest: Any, seeds: int, say: Any, **how: Any) -> Fidelity:
+    from agents.llm.budget import BudgetReached
+    from agents.llm.provider import ProviderProblem
+    from agents.llm.settings import Asking
+    from experiments.fidelity import fidelity, plans_of
+
+    asking = None
+    if manifest.get("models"):
+        kept = manifest.get("asking", {})
+        plain = {
+            name: kept.get(name) for name in ("temperature", "max_tokens", "structured", "thoughts", "memory", "window")
+        }
+        own = {"model": manifest["models"][0], "base_url": kept.get("base_url")}
+        asking = Asking().changed(**{**plain, **own, **{k: v for k, v in how.items() if v is not None}})
+    try:
+        return fidelity(table, plans_of(manifest, seeds=seeds, asking=asking), progress=say)
+    except ProviderProblem as error:
+        raise UsageProblem(str(error)) from None
+    except BudgetReached as error:
+        raise RunFailed(f"distil: {error}; no table was written. Raise --budget-calls or lower --check.") from None

@@ -1,0 +1,83 @@
+"""From a recorded run to a table to a run of the table, on the command line and as functions."""
+
+import json
+
+import polars as pl
+import pytest
+
+from experiments.fidelity import fidelity, plans_of
+from experiments.folder import read_manifest
+from experiments.run import plan, run
+from sim.spec import ParameterError
+
+HOW = {"preset": "pool", "changes": {"agents": 24}, "until": 12.0, "detectors": ["conventions"]}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    out = tmp_path_factory.mktemp("recorded")
+    return [run("naming", mind="policy=majority/1.5", seed=seed, out=out, **HOW).folder for seed in (1, 2)]
+
+
+def test_a_run_is_distilled_compared_and_run_again(recorded, swarmscope, tmp_path):
+    file = tmp_path / "table.json"
+    code, out, err = swarmscope("distil", *map(str, recorded), "--out", str(file), "--check", "4", "--json")
+    assert code == 0, err
+    made = json.loads(out)
+    decisions = sum(pl.read_parquet(folder / "decisions.parquet").height for folder in recorded)
+    assert made["decisions"] == decisions == 2 * 24 * 12
+    assert made["fidelity"]["seeds"] == 4
+    assert json.loads(file.read_text())["fidelity"] == made["fidelity"]
+    assert 0 < made["fidelity"]["unknown"] < 0.5
+    done = run("naming", mind=f"table={file}", seed=5, out=tmp_path, **HOW)
+    assert done.manifest["decisions"]["table"] > 0
+    assert set(done.manifest["decisions"]) <= {"table", "censored"}
+    again = run("naming", mind=f"table={file}", seed=5, out=tmp_path, **HOW)
+    assert again.reused
+    # Another table is another run, whatever its file is called.
+    data = json.loads(file.read_text())
+    data["classes"] = data["classes"][: len(data["classes"]) // 2]
+    file.write_text(json.dumps(data))
+    other = run("naming", mind=f"table={file}", seed=5, out=tmp_path, **HOW)
+    assert other.folder != done.folder
+
+
+def test_a_table_of_the_same_policy_agrees_and_another_policy_does_not(recorded):
+    """Eight seeds: the winner's share of a table of majority:1.5 lies far from that of a coin."""
+    from agents.table_mind import distil
+
+    frames = pl.concat([pl.read_parquet(folder / "decisions.parquet") for folder in recorded])
+    table = distil(frames, scenario="naming", ignore=("part", "value"))
+    manifest = read_manifest(recorded[0])
+    same = fidelity(table, plans_of(manifest, seeds=8))
+    winner = {c.name: c for c in same.statistics}["winner"]
+    assert abs(winner.difference) < 4 * (winner.high - winner.low) / (2 * 2.36)
+    coin = fidelity(table, plans_of({**manifest, "mind": "policy=uniform"}, seeds=8))
+    assert {c.name: c for c in coin.statistics}["winner"].low > 0
+
+
+@pytest.mark.parametrize(
+    ("mind", "says"),
+    [
+        ("table=nowhere.json", "expected a table mind"),
+        ("policy=majoroty", "Did you mean 'majority'"),
+        ("tabel=x", "It takes: rule"),
+    ],
+)
+def test_minds_that_do_not_exist_are_refused(mind, says):
+    with pytest.raises(ParameterError, match=says):
+        plan("naming", mind=mind)
+
+
+def test_a_run_without_recorded_decisions_is_refused(swarmscope, tmp_path):
+    done = run("naming", seed=1, out=tmp_path, **HOW)
+    code, _, err = swarmscope("distil", str(done.folder))
+    assert code == 2
+    assert "expected recorded decisions, found none" in err
+
+
+def test_mixtures_take_tables_and_policies(recorded, swarmscope, tmp_path):
+    file = tmp_path / "t.json"
+    swarmscope("distil", *map(str, recorded), "--out", str(file))
+    done = run("naming", mind=f"policy=uniform:0.5,table={file}", seed=5, out=tmp_path, **HOW)
+    assert set(done.manifest["decisions"]) == {"rule", "table", "censored"}
