@@ -45,8 +45,12 @@ class Grouped:
 
 
 def contacts(window: Window) -> Bools:
-    """Rows in which an agent acted towards another, shape (rows,)."""
-    return np.asarray((window.target >= 0) & (window.target != window.source))
+    """Rows in which an agent acted towards another without handing over work, shape (rows,).
+
+    Where work goes follows from what it needs: ``handoffs`` judges it by task.
+    """
+    free = ~window.of_class("transfers")
+    return np.asarray(free & (window.target >= 0) & (window.target != window.source))
 
 
 def links_of(window: Window, rows: Bools) -> Links:

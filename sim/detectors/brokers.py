@@ -35,7 +35,7 @@ ROLES = ("coordinator", "itinerant", "gatekeeper", "representative", "liaison")
 def _refuses(window: Window) -> str:
     used = int(contacts(window).sum())
     if used == 0:
-        return "no targets: who met whom is unknown"
+        return "no targets, or only work handed over: who met whom is unknown"
     return f"fewer than {PER_AGENT} contacts per agent" if used < PER_AGENT * window.n else ""
 
 
