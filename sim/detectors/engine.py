@@ -22,6 +22,9 @@ from sim.detectors.replication import Reference
 from sim.detectors.report import LEVELS, Report, Row, Structure
 from sim.detectors.surrogates import LEAST, Surrogates, Test, compare, q_values
 from sim.detectors.tracking import persistence
+from sim.detectors.turns import CLAIM as CHANGED
+from sim.detectors.turns import MOST_RUNS, Turn, turns
+from sim.detectors.turns import NAME as CHANGE_POINTS
 from sim.detectors.window import Window, read
 from sim.record.log import Log
 
@@ -124,15 +127,37 @@ def detect(
         asked = sorted({s.detector for s in made})
         again = partial(detect, windows=windows, detectors=asked, nulls=nulls, alpha=alpha, seed=seed)
         made = replication.judged(made, known, lambda other: again(other).structures if asked else (), alpha=alpha)
+    turned, turn_rows = _turns(reading.windows, settings) if detectors is None else ([], [])
     say(len(plans), len(plans), "done")
-    ledger = [row for finding in found for row in finding.rows] + pooled_rows + refused + facts.broken(registry)
+    ledger = [row for finding in found for row in finding.rows] + pooled_rows + turn_rows
+    ledger += refused + facts.broken(registry)
     return Report(
         structures=tuple(_ordered(made)),
         ledger=tuple(ledger),
         decisions=facts.decisions(log),
         log=facts.table(log, reading.windows),
-        notes=(*facts.notes(log, reading), *facts.power(sum(p.tests for p in plans), most, alpha)),
+        notes=(
+            *(turn.sentence for turn in turned),
+            *facts.notes(log, reading),
+            *facts.power(sum(p.tests for p in plans), most, alpha),
+        ),
+        turns=tuple(turned),
     )
+
+
+def _turns(windows: Sequence[Window], settings: Settings) -> tuple[list[Turn], list[Row]]:
+    """When each run's organisation changed; one question per run, asked whatever the detectors find."""
+    if len(windows) > MOST_RUNS:
+        why = f"more than {MOST_RUNS} runs: ask it of one run at a time"
+        return [], [Row(CHANGE_POINTS, CHANGED, "NAR", None, None, "not tested", why)]
+    found: list[Turn] = []
+    rows = []
+    for window in windows:
+        some, row = turns(window, alpha=settings.alpha / max(len(windows), 1), seed=settings.seed)
+        found += some
+        rows.append(row)
+    q = q_values([row.p for row in rows if row.p is not None])
+    return found, [replace(row, q=q.pop(0)) if row.p is not None else row for row in rows]
 
 
 def _grid(windows: int | Sequence[int] | None) -> tuple[int, ...] | None:

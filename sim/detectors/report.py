@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from sim.detectors.tracking import Change
+
+if TYPE_CHECKING:
+    from sim.detectors.turns import Turn
 
 SCHEMA_VERSION = 1
 LEVELS = ("observed", "significant", "stable", "robust", "replicated", "causal")
@@ -131,7 +134,8 @@ class Report:
         ledger: Every claim tested or refused.
         decisions: Number of events by origin of the decision; ``unknown`` where the log has no origins.
         log: Facts on the log: events, agents, runs, start, end, missing_columns, kept, notes.
-        notes: Sentences a report has to print on what the data can and cannot show.
+        notes: Sentences a report has to print on what the data can and cannot show, and on when the organisation changed.
+        turns: Times at which the organisation changed for good.
     """
 
     structures: tuple[Structure, ...]
@@ -139,6 +143,7 @@ class Report:
     decisions: Mapping[str, int]
     log: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
     @property
     def discovered(self) -> tuple[Structure, ...]:

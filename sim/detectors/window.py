@@ -145,7 +145,8 @@ class Window:
             return []
         rank = np.cumsum(marked) - marked
         part = np.minimum(rank * count // int(marked.sum()), count - 1)
-        return [self._between(np.flatnonzero(part == k), first=k == 0, last=k == count - 1) for k in range(count)]
+        edge = np.searchsorted(part, np.arange(count + 1))  # rows are in order, so each part is a stretch of them
+        return [self._between(np.arange(edge[k], edge[k + 1]), first=k == 0, last=k == count - 1) for k in range(count)]
 
     def _between(self, rows: Ints, *, first: bool, last: bool) -> Window:
         """The stretch of the given consecutive rows, with the states up to the next stretch."""
