@@ -21,6 +21,7 @@ Submodels: see ``agents.rules.minimal_naming``.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -263,6 +264,7 @@ def note(outcome: Any) -> tuple[int, float, int]:
     return outcome.word, float(outcome.success), -1
 
 
+@lru_cache(maxsize=1 << 16)
 def spoken(word: int) -> str:
     """A word as it sounds: the same for everybody, without meaning or order."""
     mixed = int(scramble(np.uint64(word)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import threading
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,15 +67,17 @@ class LlmMind:
         """
         self.scenario, self.model, self.account, self.cassette = scenario, model, account, cassette
         self.samples, self.frame = samples, frame or frame_for(scenario.name)
+        self.seal = self.frame.seal
         self.provider, self.limiter = Provider(model), Limiter(concurrency)
         self.entries: list[Entry] = []
         self.thoughts: list[tuple[float, int, str]] = []
         self._shared: dict[str, Stored] = {}
         self._words = {f.name: f.words for f in scenario.view if not f.per_option}
         self._prefix = json.dumps(
-            [model.name, model.temperature, model.max_tokens, model.structured, model.thoughts, self.frame.seal]
+            [model.name, model.temperature, model.max_tokens, model.structured, model.thoughts, self.seal]
         ).encode()
         self._loop: Loop | None = None
+        self._under_way: set[Future[dict[int, Stored]]] = set()
         self._ready = self._answered = False
         self._unanswered = 0
 
@@ -97,8 +100,8 @@ class LlmMind:
             done.set_result([a for a in answers if a is not None])
             return done
         self._refuse_to_ask(live[0])
-        loop = self._loop = self._loop or Loop()
-        work = loop.submit(self._batch(live))
+        self._loop = self._loop or Loop.borrow()
+        work = self._loop.submit(self._batch(live))
 
         def finish(asked: Future[dict[int, Stored]]) -> None:
             if asked.cancelled():
@@ -114,6 +117,7 @@ class LlmMind:
                     answers[p.place] = self._replayed(p, made[first.place], options[p.place])
                 done.set_result([a for a in answers if a is not None])
 
+        self._under_way = {w for w in self._under_way if not w.done()} | {work}
         work.add_done_callback(finish)
         return done
 
@@ -139,8 +143,10 @@ class LlmMind:
 
     def close(self) -> None:
         """End the calls under way and let go of the model and the cassette; what was learned of the run stays readable."""
+        for work in self._under_way:
+            work.cancel()
         if self._loop is not None:
-            self._loop.close(self.provider.close())
+            self._loop.give_back(self.provider.close)
             self._loop = None
         if self.cassette is not None:
             self.cassette.close()
@@ -217,7 +223,7 @@ class LlmMind:
             )
         self.entries.append(
             Entry(
-                time=p.due.time, agent=p.due.agent, model=self.model.name, request=p.key, frame=self.frame.seal,
+                time=p.due.time, agent=p.due.agent, model=self.model.name, request=p.key, frame=self.seal,
                 sample=p.question.sample, attempt=attempt, status=status, origin=origin, cost=cost,
                 reported_model=said.model if said else None, tokens_in=said.tokens_in if said else None,
                 tokens_out=said.tokens_out if said else None, tokens_cached=said.tokens_cached if said else None,
@@ -340,7 +346,7 @@ class LlmMind:
                 self._shared[p.key] = stored
             return stored
         recording = Recording(
-            key=p.key, model=self.model.name, frame=self.frame.seal, view=p.question.view_hash, sample=p.question.sample,
+            key=p.key, model=self.model.name, frame=self.seal, view=p.question.view_hash, sample=p.question.sample,
             stored=stored, prompt=text,
         )  # fmt: skip
         if said is not None:
@@ -376,26 +382,48 @@ def _read(said: Said, ids: dict[str, int]) -> tuple[str, Stored | None]:
 
 
 class Loop:
-    """An event loop in a thread of its own, so that minds work under notebooks, pages and other loops alike."""
+    """One event loop for all minds of a process, in a thread of its own: it works under notebooks, pages and other loops.
+
+    LiteLLM keeps objects that belong to the loop that made them, so there is one as long as anybody asks, and no other.
+    """
+
+    _lock = threading.Lock()
+    _only: Loop | None = None
 
     def __init__(self) -> None:
+        self.users = 0
+        self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="model calls", daemon=True)
         self._thread.start()
+
+    @classmethod
+    def borrow(cls) -> Loop:
+        """The loop, made where there is none (in this process: a forked child has no thread)."""
+        with cls._lock:
+            if cls._only is None or cls._only.pid != os.getpid():
+                cls._only = cls()
+            cls._only.users += 1
+            return cls._only
 
     def submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine there."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    def close(self, last: Coroutine[Any, Any, Any]) -> None:
-        """Cancel everything, run ``last``, and end the thread."""
+    def give_back(self, last: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """One user less; after the last one everything under way is cancelled, ``last`` is run, and the thread ends."""
+        with Loop._lock:
+            self.users -= 1
+            if self.users > 0:
+                return
+            Loop._only = None
 
         async def end() -> None:
             tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await last
+            await last()
 
         try:
             self.submit(end()).result(timeout=5.0)

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import time
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,8 +75,12 @@ class Provider:
     def litellm(self) -> Any:
         """The library, set up so that it is quiet, sends nothing home and retries nothing by itself."""
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-        import litellm
+        with warnings.catch_warnings():
+            # Its models warn about themselves when they are first made.
+            warnings.simplefilter("ignore")
+            import litellm
 
+            litellm.ModelResponse()
         litellm.telemetry = False
         litellm.suppress_debug_info = True
         litellm.num_retries = 0

@@ -12,6 +12,7 @@ from sim.world.oracle import scramble
 
 # A feature of this name is a neighbour's slot; whoever is shown the question sees a number drawn anew each time instead.
 SLOT, NEIGHBOUR = "slot", "neighbour"
+_ENCODE = json.JSONEncoder().encode
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Question:
     def view_hash(self) -> str:
         """32 hexadecimal digits over everything that is shown but the sample: equal views have equal hashes."""
         options = [(o.words, *o.features.items()) for o in self.options]
-        text = json.dumps([self.scenario, self.fields, self.words, options, self.memory, self.width])
+        text = _ENCODE([self.scenario, self.fields, self.words, options, self.memory, self.width])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     @cached_property
