@@ -82,7 +82,7 @@ def locate(
     low, high = (float(v) for v in np.quantile(found, [cut, 1 - cut]))
     first, last = means[0] + 0.1 * (means[-1] - means[0]), means[0] + 0.9 * (means[-1] - means[0])
     width = crossing(x, means, last, rising=rising) - crossing(x, means, first, rising=rising)
-    note = "the interval reaches the end of the axis" if low <= x[0] or high >= x[-1] else ""
+    note = "the interval reaches the end of what was compared" if low <= x[0] or high >= x[-1] else ""
     return Transition(crossing(x, means, height, rising=rising), low, high, height, width, n, note)
 
 

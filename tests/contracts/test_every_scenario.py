@@ -186,3 +186,23 @@ def test_what_an_agent_senses_and_chooses_depends_on_nothing_beyond_its_channels
         agents[:] = kept_agents
         for column in rule.STATE:
             engine.minds[column][:] = kept_minds[column]
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_mesa_batch_run_sweeps_every_scenario(name):
+    """For people who come from Mesa: the stock batch runner, two seeds, rows with the scenario's figures."""
+    import sys
+
+    import mesa
+
+    from sim.world.model import model_class
+
+    model = model_class(scenarios.get(name))
+    by_seed = {"iterations": 1} if sys.version_info < (3, 12) else {"rng": [1, 2]}
+    parameters = {"rng": [1, 2]} if sys.version_info < (3, 12) else {}
+    rows = mesa.batch_run(
+        model, parameters, max_steps=2, number_processes=1, display_progress=False, data_collection_period=-1, **by_seed
+    )
+    meters = model(rng=1).engine.built.meters
+    assert len(rows) == 2
+    assert all(set(meters) <= set(row) for row in rows)

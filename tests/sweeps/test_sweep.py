@@ -343,3 +343,86 @@ def test_a_script_with_a_measure_of_its_own_needs_one_and_is_told_so(tmp_path):
     )
     assert told.returncode == 0, told.stderr
     assert told.stdout == "[30, 30]\n"
+
+
+KILLED = 'scenario = "naming"\nseeds = 100\nuntil = 6\nmeasures = ["mine.py:slow"]\nlog = "full"\n[axes]\nagents = [10, 20]\n'
+
+
+def workers_of(pid):
+    """Processes spawned by the process ``pid`` that are not the resource tracker."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(place.read_text().rpartition(")")[2].split()[1])
+            line = (place.parent / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if parent == pid and b"spawn_main" in line:
+            found.append(int(place.parent.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")
+def test_workers_killed_all_through_a_sweep_cost_nothing(tmp_path, swarmscope):
+    """200 runs while a random worker is killed again and again: all 200 results, each once, equal to an undisturbed sweep."""
+    import random
+
+    (tmp_path / "mine.py").write_text(
+        "import time\ndef slow(log, values):\n    time.sleep(0.03)\n    return {'x': log.events.height}\n"
+    )
+    (tmp_path / "s.toml").write_text(KILLED)
+    draw = random.Random(1)
+    running = swarmscope("sweep", "s.toml", "--out", "out", "--workers", 2, wait=False)
+    kills = 0
+    try:
+        while running.poll() is None:
+            victims = workers_of(running.pid)
+            if victims and (tmp_path / "out" / "journal").exists():
+                try:
+                    os.kill(draw.choice(victims), signal.SIGKILL)
+                    kills += 1
+                except ProcessLookupError:
+                    pass
+            time.sleep(draw.uniform(2.0, 4.0))
+        _, told = running.communicate(timeout=30)
+    finally:
+        running.kill()
+    assert running.returncode == 0, told
+    assert kills >= 2
+    assert swarmscope("sweep", "s.toml", "--out", "calm", "--workers", 2).returncode == 0
+    runs = load(tmp_path / "out").collect()
+    assert runs.height == runs["key"].n_unique() == 200
+    assert plain(load(tmp_path / "out")).equals(plain(load(tmp_path / "calm")))
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_results_and_hashes_and_survives_a_killed_worker(tmp_path, swarmscope):
+    pytest.importorskip("distributed", reason="the engine dask needs swarmscope[cluster]")
+    (tmp_path / "mine.py").write_text(
+        "import os, signal\nfrom pathlib import Path\n"
+        "def once(log, values):\n"
+        "    flag = Path(__file__).with_name('killed')\n"
+        "    if values['agents'] == 20 and not flag.exists():\n"
+        "        flag.touch()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return {'x': log.events.height}\n"
+    )
+    (tmp_path / "s.toml").write_text(KILLED.replace("100", "4").replace("mine.py:slow", "mine.py:once"))
+    told = swarmscope("sweep", "s.toml", "--out", "dask", "--engine", "dask", "--workers", 2)
+    assert told.returncode == 0, told.stderr
+    assert (tmp_path / "killed").exists()
+    assert swarmscope("sweep", "s.toml", "--out", "local", "--workers", 1).returncode == 0
+    assert plain(load(tmp_path / "dask")).equals(plain(load(tmp_path / "local")))
+    assert load(tmp_path / "dask").collect().height == 8
+
+
+def test_a_cluster_that_is_not_there_is_said_so(tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="the engine dask needs swarmscope[cluster]")
+    monkeypatch.setattr("experiments.sweeps.cluster.SECONDS_TO_CONNECT", 0.5)
+    with pytest.raises(RunFailed, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        small(tmp_path / "s", engine="dask", scheduler="tcp://127.0.0.1:1", workers=None)
+    with pytest.raises(UsageProblem, match="only the engine dask has one"):
+        small(tmp_path / "t", scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(UsageProblem, match="expected local or dask, got 'ray'"):
+        small(tmp_path / "t", engine="ray")
