@@ -48,7 +48,8 @@ def routes(log: Log, values: Mapping[str, Any]) -> dict[str, Any]:
     table = both.join(same, on=place, how="left").with_columns(pl.col("same").fill_null(0.0))
     if not table.height:
         return {"routes": None, "phase": "nothing"}
-    again = float((table["same"] * table["weight"]).sum() / table["weight"].sum())
+    weights, agreed = table["weight"].to_numpy(), table["same"].to_numpy()
+    again = float((agreed * weights).sum() / weights.sum())
     chance = 1 / int(values["degree"])
     order = (again - chance) / (1 - chance)
     return {"routes": order, "phase": "organised" if order > ORGANISED else "nothing"}
