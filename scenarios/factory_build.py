@@ -43,7 +43,7 @@ def build_factory(setup: Setup) -> Built:
     row_of = setup.row_of(len(agents))
     pairs = _pairs(setup)
     start, neighbour = neighbour_table(row_of[pairs], keys=agents["key"])
-    neighbour = neighbour.astype(np.int32)
+    start, neighbour = start.astype(np.int32), neighbour.astype(np.int32)
     entries = _entries(setup, agents, row_of)
     mix = mix_of(setup.values)
     rate = float(setup["rate"]) or _rate(
@@ -129,7 +129,7 @@ def _world(
         count[PENDING] = 1
     asked = np.full(int(np.diff(start).max(initial=0)) + 1, -1.0)
     return columns.World(
-        agents=agents, proficiency=proficiency, start=start, neighbour=neighbour, items=new_items(rows),
+        agents=agents, proficiency=proficiency.astype(np.float32), start=start, neighbour=neighbour, items=new_items(rows),
         vector=np.zeros((rows, dimension), np.float32), origin=np.zeros((rows, dimension), np.float32),
         hops=new_hops(hops), clock=clock, physics=_physics(setup, rate, vectors=vectors), entries=entries,
         mix=np.cumsum(mix), asked=asked, unasked=asked.copy(), count=count, sums=np.zeros(32),

@@ -19,7 +19,7 @@ def labour(world: Any, agent: int, row: int) -> None:
     """One stage of work by ``agent``: poor proficiency and bad luck leave a hidden flaw; practice makes better."""
     items = world.items
     task = np.int64(items[row].task)
-    skill = world.proficiency[agent, task]
+    skill = np.float64(world.proficiency[agent, task])
     name = item_stream(world.physics[0].seed, items[row].number)
     if unit(name, items[row].hops * 64 + items[row].done, FLAW) >= skill * (1.0 - world.physics[0].defect):
         items[row].flawed = 1
@@ -28,7 +28,7 @@ def labour(world: Any, agent: int, row: int) -> None:
     if practice <= 0.0:
         return
     for other in range(world.physics[0].types):
-        now = world.proficiency[agent, other]
+        now = np.float64(world.proficiency[agent, other])
         if other == task:
             world.proficiency[agent, other] = now + practice * (1.0 - now)
         else:
@@ -39,7 +39,7 @@ def report_work(world: Any, log: Any, agent: int, row: int, time: float) -> None
     """Record a stage of work that leaves the item with its holder, or goes before a review."""
     items = world.items
     span = time - items[row].began
-    skill = world.proficiency[agent, items[row].task]
+    skill = np.float64(world.proficiency[agent, items[row].task])
     cost = world.physics[0].service_cost
     items[row].cause = emit_item(world, log, time, WORK, agent, -1, row, items[row].cause, skill, cost, span)
     items[row].began = time

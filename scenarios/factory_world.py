@@ -113,7 +113,7 @@ def sense(world: Any, agent: int) -> Any:
     return FactoryView(
         task,
         np.int64(items[row].stage),
-        world.proficiency[agent, task],
+        np.float64(world.proficiency[agent, task]),
         1 if items[row].done + 1 >= world.physics[0].stages else 0,
         np.int64(items[row].hops),
         1 if items[row].trail != NOBODY else 0,
@@ -128,4 +128,6 @@ def recall(world: Any, agent: int, task: int) -> Any:
     """The view of ``agent`` when it hears of an outcome: itself as it is now, and the task it is about."""
     width = world.start[agent + 1] - world.start[agent]
     waiting = np.int64(world.agents[agent].length)
-    return FactoryView(task, OPEN, world.proficiency[agent, task], 0, 0, 0, -1, waiting, width, world.unasked)
+    return FactoryView(
+        task, OPEN, np.float64(world.proficiency[agent, task]), 0, 0, 0, -1, waiting, width, world.unasked
+    )

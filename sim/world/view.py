@@ -53,6 +53,11 @@ def invent(draws: Any, purpose: int) -> int:
     return np.int64(bits(draws.stream, draws.count, purpose) >> np.uint64(3)) + COINED
 
 
+def wide(number: Any) -> Any:
+    """A number of a narrow column in double precision, the same in compiled and interpreted rules."""
+    return np.float64(number)
+
+
 def either(flag: Any, this: Any, that: Any) -> Any:
     """``this`` where ``flag`` is 1 and ``that`` where it is 0, without a branch.
 
