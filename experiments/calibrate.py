@@ -206,7 +206,9 @@ def worlds_done(
         for row in report.ledger:
             if row.p is not None:
                 tests["|".join((row.detector, row.claim_tested, row.null))].append(round(row.p, 5))
-        found = sorted({(s.detector, s.kind) for s in report.discovered if s.kind not in chosen.holds})
+        found = sorted(
+            {(s.detector, s.kind) for s in report.discovered if s.kind.partition(":")[0] not in chosen.holds}
+        )
         made.append({"tests": tests, "found": found, "seconds": seconds})
     if timed:
         made[-1]["alone"] = {name: _alone(log, name, alpha, seed) for name in sorted({t.split("|")[0] for t in tests})}
@@ -320,7 +322,7 @@ def _power(key: tuple[str, float, int], rows: Sequence[Mapping[str, Any]]) -> di
 
     name, strength, events = key
     kind = worlds.get(name).plants
-    hits = sum(any(k == kind for _, k in row["found"]) for row in rows)  # whichever detector found it
+    hits = sum(any(k.partition(":")[0] == kind for _, k in row["found"]) for row in rows)  # whichever detector found it
     base = {"world": name, "kind": kind, "strength": strength, "events": events, "worlds": len(rows)}
     return {**base, **_rated("found", hits, len(rows))}
 

@@ -159,9 +159,11 @@ def _add(
     events: int = 2000,
     by: str = "roles",
     exact: bool = False,
+    holds: tuple[str, ...] = (),
 ) -> None:
+    size = {"agents": agents, "events": events}
     worlds.add(name)(
-        World(name, summary, plants, make, agents=agents, events=events, detectors=(by,), tempts=tempts, exact=exact)
+        World(name, summary, plants, make, **size, detectors=(by,), tempts=tempts, exact=exact, holds=holds)
     )
 
 
@@ -210,7 +212,13 @@ _add(
     tempts="roles",
     agents=60,
 )
-_add("neighbours on a circle", "Agents on a circle meet those near them.", neighbours, tempts="roles")
+_add(
+    "neighbours on a circle",
+    "Agents on a circle meet those near them.",
+    neighbours,
+    tempts="roles",
+    holds=("unclassified",),
+)
 _add("specialists", "Each agent has a task of its own.", specialists, plants="roles", by="labour")
 _add(
     "uneven specialists",

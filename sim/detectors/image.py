@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 
-from sim.detectors.nulls import Null
+from sim.detectors.nulls import Null, add
 from sim.detectors.window import NONE, Floats, Ints, Window, summed
 
 SWAPS_PER_LINK = 12
@@ -169,21 +169,25 @@ def exchange_members(sample: Loads, rng: np.random.Generator) -> Loads:
     return replace(sample, label=rng.permutation(sample.label))
 
 
-NB = Null(
-    "NB",
-    "each agent's links of every weight to and from other groups",
-    "which other group they are with",
-    "groups have partners beyond how much each deals with others",
-    Between,
-    rewire_between,
+NB = add(
+    Null(
+        "NB",
+        "each agent's links of every weight to and from other groups",
+        "which other group they are with",
+        "groups have partners beyond how much each deals with others",
+        Between,
+        rewire_between,
+    )
 )
-NG = Null(
-    "NG",
-    "how much each agent deals with other groups, and the sizes of groups",
-    "who is in which group",
-    "one group carries more of the contacts between groups than its busiest agents explain",
-    Loads,
-    exchange_members,
+NG = add(
+    Null(
+        "NG",
+        "how much each agent deals with other groups, and the sizes of groups",
+        "who is in which group",
+        "one group carries more of the contacts between groups than its busiest agents explain",
+        Loads,
+        exchange_members,
+    )
 )
 
 

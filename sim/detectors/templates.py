@@ -34,6 +34,7 @@ SMALL_SCATTERED = 0.4  # flow between groups is small, and mixing falls on it al
 CONTACTS, SMALL_CONTACTS = (15.0, 100.0), (8.0, 300.0)  # contacts an agent, or of a group with others
 SHRINKAGE = 0.05  # of the covariance of a template's features towards its diagonal
 FLOOR = 0.03  # least deviation of a feature in a template, as a share of its deviation over all templates
+DIMENSION = 8.0  # in which the graphs of a template spread
 UNCLASSIFIED = "unclassified"
 FILE = Path(__file__).with_name("templates.npz")
 
@@ -58,6 +59,15 @@ class Measure:
         """Mean distance to the NEAREST training graphs; features of shape (graphs, features)."""
         gaps = np.linalg.norm((features @ self.whiten)[:, None, :] - self.known[None], axis=2)
         return np.asarray(np.sort(gaps, axis=1)[:, :NEAREST].mean(axis=1))
+
+    def log_density(self, features: Floats) -> float:
+        """Logarithm of the density of the template's graphs at ``features`` (shape (features,)), up to a constant.
+
+        The nearest-neighbour estimate (Loftsgaarden & Quesenberry 1965), damped for its dimension being far below that of
+        the features. A broad family lies near many graphs; its density there is low all the same.
+        """
+        spread = -float(np.linalg.slogdet(self.whiten)[1])
+        return -DIMENSION * float(np.log(self.score(features[None, :])[0])) - spread * DIMENSION / len(features)
 
     def p(self, features: Floats) -> Floats:
         """Conformal p-values, shape (graphs,): small when the template has hardly a graph so far from the others."""
@@ -125,12 +135,12 @@ def _within(flow: Floats, sizes: tuple[int, int]) -> bool:
 
 
 def likeness(features: Floats, catalogue: Catalogue, *, alpha: float) -> Likeness:
-    """Compare features with every template of a catalogue; equal p-values go to the relatively nearer template."""
+    """Compare features with every template of a catalogue; of several that it fits, the likeliest names it."""
     row = features[None, :]
     fits = {m.name: float(m.p(row)[0]) for m in catalogue.measures}
-    nearness = {m.name: float(m.score(row)[0] / np.median(m.scores)) for m in catalogue.measures}
-    best = max(fits, key=lambda name: (fits[name], -nearness[name]))
-    return Likeness(best if fits[best] > alpha else UNCLASSIFIED, fits[best], fits, features)
+    fitting = [m for m in catalogue.measures if fits[m.name] > alpha]
+    name = max(fitting, key=lambda m: m.log_density(features)).name if fitting else UNCLASSIFIED
+    return Likeness(name, max(fits.values()), fits, features)
 
 
 def fitted(graphs: Mapping[str, Floats], training: int) -> Catalogue:
