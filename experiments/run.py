@@ -357,6 +357,7 @@ class _Attempt:
         self.asked, self.folder, self.manifest, self.settings, self.say = asked, folder, manifest, settings, say
         self.started = time.perf_counter()
         self.brake = Brake()
+        self.explained = ""
 
     def make(self) -> RunResult:
         """Run, analyse and write; see ``run`` for what it raises."""
@@ -369,6 +370,7 @@ class _Attempt:
             writer = EventWriter(place)
             try:
                 self._advance(engine, writer)
+                self._audit(engine)
                 analysis = self._analyse(engine, writer, place)
             except OSError:
                 writer.abort()
@@ -398,6 +400,18 @@ class _Attempt:
             for reached in engine.slices(until, writer):
                 self.say(reached, until, f"running to time {until:g}")
                 self.brake.check()
+
+    def _audit(self, engine: Engine) -> None:
+        """Ask the models what their prior explains; a convention that it explains is predefined."""
+        samples = self.asked.asking.audit
+        if not self.asked.asks or samples == 0 or engine.batches is None:
+            return
+        from experiments.audits import audits
+
+        self.say(self.asked.until, self.asked.until, "auditing prompts")
+        made = audits(engine, self.asked, samples=samples)
+        self.manifest["audits"] = [one.to_json() for one in made]
+        self.explained = " ".join(one.explained for one in made if one.explained)
 
     def _analyse(self, engine: Engine, writer: EventWriter, place: Path) -> Analysis:
         from experiments.analysis import Channel, analyse
@@ -431,6 +445,8 @@ class _Attempt:
         meta = {**beside.meta, "scenario": self.asked.scenario.name, "seed": self.asked.seed}
         if self.asked.log.mode == "full":
             meta["cost"] = engine.cost
+        if self.explained:
+            meta["predefined_runs"] = {"": {"convention": self.explained}}
         writer.finish(replace(beside, meta=meta))
         self.manifest["model_time"] = engine.now
         self.manifest["events"] = engine.events

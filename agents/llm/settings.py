@@ -34,6 +34,7 @@ class Asking:
         cassette: File in which replies are kept.
         cassette_mode: record, replay or replay-or-live.
         budget: Limits of the run.
+        audit: How many isolated twins are asked after the run about the model's prior; 0 for no audit.
     """
 
     model: str | None = None
@@ -51,13 +52,14 @@ class Asking:
     cassette: str | None = None
     cassette_mode: str = RECORD
     budget: Budget = field(default_factory=Budget)
+    audit: int = 0
 
     def checked(self) -> Asking:
         """The settings themselves; ParameterError naming option, range and value where one is out of range."""
         for option, value, low in (
             ("--timeout", self.timeout, 0.001), ("--concurrency", self.concurrency, 1), ("--retries", self.retries, 0),
             ("--max-tokens", self.max_tokens, 1), ("--samples", self.samples, 0), ("--memory", self.memory, 1),
-            ("--window", self.window, 0), ("--budget-calls", self.budget.calls, 0),
+            ("--window", self.window, 0), ("--audit", self.audit, 0), ("--budget-calls", self.budget.calls, 0),
             ("--budget-tokens", self.budget.tokens, 0), ("--budget-money", self.budget.money, 0),
             ("--temperature", self.temperature, 0),
         ):  # fmt: skip

@@ -25,7 +25,10 @@ def command(
     until: Annotated[float | None, typer.Option(help="Model time at which the run ends.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
     mind: Annotated[
-        str, typer.Option(help="'rule', another rule's name, 'llm', or a mixture: llm:0.3,rule or llm@0-4,rule.")
+        str,
+        typer.Option(
+            help="rule, another rule's name, llm, archetypes, table=FILE, or a mixture: llm:0.3,rule, llm@0-4,rule."
+        ),
     ] = "rule",
     model: Annotated[str | None, typer.Option(help="Language model, as provider/model.")] = None,
     base_url: Annotated[
@@ -61,6 +64,9 @@ def command(
         float | None,
         typer.Option(help="Event time: model time in which decisions are asked together (0.25); 0 is exact."),
     ] = None,
+    audit: Annotated[
+        int, typer.Option(help="Isolated twins asked after the run about a model's prior; 0 for no prompt audit.")
+    ] = 20,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would ask and cost; ask and write nothing.")
     ] = False,
@@ -79,7 +85,7 @@ def command(
         model=model, base_url=base_url, cassette=cassette, cassette_mode=cassette_mode, budget_calls=budget_calls,
         budget_tokens=budget_tokens, budget_money=budget_money, concurrency=concurrency, timeout=timeout,
         retries=retries, temperature=temperature, structured=structured, thoughts=thoughts or None, samples=samples,
-        memory=memory, window=window,
+        memory=memory, window=window, audit=audit,
     )  # fmt: skip
     if dry_run:
         from experiments.estimate import estimate

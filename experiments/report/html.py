@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.analysis import Analysis
 from experiments.report import pictures, tables
+from experiments.report.audit import prompt_audits
 from experiments.report.markup import esc, note, section
 from experiments.report.words import headline, many, measured, number
 
@@ -30,6 +31,7 @@ def render(analysis: Analysis, manifest: Mapping[str, Any]) -> str:
         section("structures", "What was found", tables.structures(analysis)),
         section("functions", "Who does what every organisation needs", tables.functions(analysis)),
         section("log", "What this log can and cannot show", tables.can_say(analysis, manifest)),
+        section("audit", "What the prompt and the model's prior explain", prompt_audits(manifest)),
         section("identities", "Does the account add up?", tables.identities(analysis)),
         section("instruments", "All measures", tables.readings(analysis)),
         section("ledger", "Everything that was tested", tables.ledger(analysis)),

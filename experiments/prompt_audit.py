@@ -1,0 +1,266 @@
+"""Prompt audit: what of a run's outcome the prompt and the model's prior explain, before anybody calls it emergent.
+
+Isolated twins answer views of the run with an empty memory: the same policy, the interaction cut. Their choices are the solo
+prior. Where the outcome of the run is what twins choose oftener than chance, the prior explains it and it is not called
+emergent. From the same answers come the effects of order and, with words exchanged, of labels. The model is asked what it
+takes the experiment to be, and the prompts are searched for words that hand out roles or name what is hoped for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from agents.table_mind import Z, wilson
+from experiments.mind_probes import order_shown, swapped
+from experiments.prompt_lint import Hit, lint
+from sim.spec import Choice, Scenario
+from sim.world.batches import Answer, Asker, Due
+from sim.world.oracle import scramble
+from sim.world.view import NO_CHOICE, Draws
+
+if TYPE_CHECKING:
+    from agents.llm.mind import LlmMind
+
+RECOGNISED = 5
+PATTERN = (
+    "naming game", "convention", "consensus", "coordination", "cooperation", "emergen", "self-organi", "social dynamics",
+    "agent-based", "multi-agent", "division of labo", "task allocation", "game theor",
+)  # fmt: skip
+QUESTION = (
+    "Somebody was given the text below and had to choose. In one sentence: which study or game may it come from, and what "
+    "is tested? Say 'unknown' if you cannot tell.\n\n"
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: value with 95 % bounds, what chance or no effect would give, answers it rests on, and a verdict in words."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+    n: int
+    verdict: str
+    fine: bool
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit of one model in one run.
+
+    Attributes:
+        model: Who was asked.
+        checks: See ``Check``.
+        hits: Words of the prompts that say too much.
+        explained: Why the outcome is no emergence, as a sentence; empty when the prior does not explain it.
+        calls: Calls made for the audit; they count in the run's budget.
+        cut: Why some of it is missing; empty when nothing is.
+    """
+
+    model: str
+    checks: tuple[Check, ...]
+    hits: tuple[Hit, ...]
+    explained: str
+    calls: int
+    cut: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As data."""
+        return asdict(self)
+
+
+@dataclass
+class _Parts:
+    checks: list[Check] = field(default_factory=list)
+    explained: str = ""
+    cut: str = ""
+
+
+def audit(
+    mind: LlmMind, scenario: Scenario, decisions: pl.DataFrame, *, samples: int, prompts: Sequence[str] = ()
+) -> Audit:
+    """Audit the prompts and the prior of ``mind`` on the views of a run.
+
+    Args:
+        mind: A mind like the run's, not yet closed; its account is the run's.
+        scenario: The run's scenario.
+        decisions: The run's recorded decisions.
+        samples: How many isolated twins are asked, and how many again with words exchanged.
+        prompts: More texts to search, beside the prompts of the twins.
+    """
+    from agents.llm.budget import BudgetReached
+    from agents.llm.cassette import CassetteProblem
+    from agents.llm.prompt import render
+    from agents.llm.provider import ProviderProblem
+
+    dues = twins(scenario, decisions, samples=samples)
+    texts = [*prompts]
+    for due in dues[:20]:
+        texts.append(render(mind.question(due, _options(scenario, due)), frame=mind.frame).messages[0]["content"])
+    made = _Parts()
+    try:
+        if dues:
+            answers = mind.ask(dues).result()
+            made.checks.append(order_check(mind, scenario, dues, answers))
+            prior, made.explained = prior_check(scenario, dues, answers, decisions)
+            made.checks += prior
+            made.checks += label_check(mind, scenario, dues, answers)
+        else:
+            made.cut = "no recorded view leaves a choice to somebody who remembers nothing, so the prior could not be asked for"
+        if texts and not _replays(mind):
+            made.checks.append(recognition_check(mind, texts[0]))
+    except (BudgetReached, CassetteProblem, ProviderProblem) as error:
+        made.cut = str(error)
+    calls = sum(e.attempt > 0 for e in mind.entries) + sum(c.n for c in made.checks if c.name == "recognised")
+    hits = {(h.family, h.words): h for text in texts for h in lint(_plain(text))}
+    return Audit(mind.model.name, tuple(made.checks), tuple(hits.values()), made.explained, calls, made.cut)
+
+
+def twins(scenario: Scenario, decisions: pl.DataFrame, *, samples: int) -> list[Due]:
+    """Views of recorded decisions, evenly taken from the run, with empty memories and draws of their own."""
+    arrays = [f.name for f in scenario.view if f.per_option]
+    made: list[Due] = []
+    step = max(1, decisions.height // max(1, 4 * samples))
+    for number, text in enumerate(decisions["fields"].gather_every(step)):
+        fields = json.loads(text)
+        whole = {name: int(value) if value == int(value) else value for name, value in fields.items()}
+        view = SimpleNamespace(**whole, **{name: np.full(int(whole.get("width", 0)), -1.0) for name in arrays})
+        due = Due(number, 0.0, view, None, Draws(np.uint64(scramble(0xA0D17 + number)), np.int64(0)))
+        if len(_options(scenario, due)) > 1:
+            made.append(due)
+        if len(made) == samples:
+            break
+    return made
+
+
+def _options(scenario: Scenario, due: Due) -> Sequence[Choice]:
+    assert scenario.options is not None
+    return list(scenario.options(due.view, due.memory, due.draws))
+
+
+def _plain(text: str) -> str:
+    """A prompt without the view as data, which says the same again."""
+    head, _, rest = text.partition("<view>")
+    return head + rest.partition("</view>")[2]
+
+
+def _replays(mind: LlmMind) -> bool:
+    return mind.cassette is not None and mind.cassette.mode == "replay"
+
+
+def order_check(mind: Asker, scenario: Scenario, dues: Sequence[Due], answers: Sequence[Answer]) -> Check:
+    """How much oftener than by chance the option listed first is taken."""
+    hits, chance, n = 0, 0.0, 0
+    for due, answer in zip(dues, answers, strict=True):
+        choices = _options(scenario, due)
+        order = order_shown(mind, due, choices)
+        if answer.option == NO_CHOICE or order is None:
+            continue
+        n, chance, hits = n + 1, chance + 1 / len(choices), hits + (choices[order[0]].code == answer.option)
+    if n == 0:
+        return Check("option order", None, None, None, None, 0, "no answer came", fine=False)
+    low, high = wilson(hits, n)
+    even = chance / n
+    fine = low <= even <= high
+    said = "no effect was seen" if fine else "the place in the list moves the choice; it is shuffled for every question"
+    return Check("option order", hits / n, low, high, even, n, said, fine)
+
+
+def prior_check(
+    scenario: Scenario, dues: Sequence[Due], answers: Sequence[Answer], decisions: pl.DataFrame
+) -> tuple[list[Check], str]:
+    """Whether isolated twins lean to what won in the run; and the sentence that refuses emergence, if they do."""
+    genuine = decisions.filter(pl.col("option").is_not_null())
+    choices = [_options(scenario, due) for due in dues]
+    named = not any(
+        "slot" in c.features or "verb" in c.features or "new" in c.features for listed in choices for c in listed
+    )
+    taken = [a.option for a in answers if a.option != NO_CHOICE]
+    if not named or genuine.height == 0 or not taken:
+        said = "options have no names that all agents share, so no prior for one of them can win"
+        return [Check("isolated twins", None, None, None, None, len(taken), said, fine=True)], ""
+    late = genuine.filter(pl.col("time") >= float(genuine["time"].max()) * 2 / 3)  # type: ignore[arg-type]
+    winner = int(late["option"].value_counts().sort("count", "option", descending=[True, False])["option"][0])
+    won = float((late["option"] == winner).mean())  # type: ignore[arg-type]
+    chance = float(np.mean([1 / len(listed) for listed in choices]))
+    words = next((c.words for listed in choices for c in listed if c.code == winner), f"option {winner}")
+    low, high = wilson(taken.count(winner), len(taken))
+    share = taken.count(winner) / len(taken)
+    leans = low > chance and Counter(taken).most_common(1)[0][0] == winner
+    said = f"'{words}' holds {won:.0%} of the last third of the run; isolated twins choose it {share:.0%} of the time"
+    said += ": the prior explains it" if leans else ": no prior for it was seen"
+    why = (
+        f"isolated twins of the agents, with nothing to remember, choose '{words}' {share:.0%} of the time ({low:.0%} to "
+        f"{high:.0%}, by chance {chance:.0%}): the model's prior explains it"
+    )
+    return [Check("isolated twins", share, low, high, chance, len(taken), said, fine=not leans)], why if leans else ""
+
+
+def label_check(mind: LlmMind, scenario: Scenario, dues: Sequence[Due], answers: Sequence[Answer]) -> list[Check]:
+    """How far choices move when the words of the first two options are exchanged: the outcome has to move along."""
+    pair = next((tuple(c.code for c in _options(scenario, due))[:2] for due in dues), ())
+    first = _options(scenario, dues[0])
+    if len(pair) < 2 or any("slot" in c.features for c in first[:2]):
+        said = "neighbours are numbered anew for every question: no name can become a role"
+        return [Check("labels", None, None, None, None, 0, said, fine=True)]
+    mind.scenario = swapped(scenario, (pair[0], pair[1]))
+    try:
+        turned = mind.ask(dues).result()
+    finally:
+        mind.scenario = scenario
+    shares = []
+    for said_ in (answers, turned):
+        codes = [a.option for a in said_ if a.option in pair]
+        shares.append((sum(c == pair[0] for c in codes) / max(1, len(codes)), max(1, len(codes))))
+    (a, n), (b, m) = shares
+    se = math.sqrt(max(a * (1 - a), 0.25 / n) / n + max(b * (1 - b), 0.25 / m) / m)
+    fine = abs(a - b) <= Z * se
+    said = "no effect was seen" if fine else "the words themselves draw choices: a label is a prior"
+    return [Check("labels", a - b, a - b - Z * se, a - b + Z * se, 0.0, n + m, said, fine)]
+
+
+def recognition_check(mind: LlmMind, text: str) -> Check:
+    """The share of answers that name the experiment."""
+    from dataclasses import replace
+
+    from agents.llm.mind import Loop
+    from agents.llm.prompt import Prompt
+    from agents.llm.provider import Provider
+
+    prompt = Prompt([{"role": "user", "content": QUESTION + _plain(text)}], {}, {})
+    provider = Provider(replace(mind.model, structured="words"))
+    loop, named, n = Loop(), 0, 0
+    try:
+        for k in range(RECOGNISED):
+            room = len(prompt.messages[0]["content"]) // 3 + mind.model.max_tokens
+            money = provider.cost(tokens_in=room, tokens_out=mind.model.max_tokens)
+            mind.account.reserve(room, money)
+            used, paid = 0, None
+            try:
+                said = loop.submit(provider.ask(prompt, seed=k)).result()
+                used = said.tokens_in + said.tokens_out
+                paid = provider.cost(tokens_in=said.tokens_in, tokens_out=said.tokens_out)
+            except Exception:  # a failed question is not asked again: the share rests on fewer answers
+                continue
+            finally:
+                mind.account.settle(room, money, used=used, paid=paid)
+            n += 1
+            named += any(word in (said.text or "").lower() for word in PATTERN)
+    finally:
+        loop.close(provider.close())
+    if n == 0:
+        return Check("recognised", None, None, None, None, 0, "no answer came", fine=False)
+    low, high = wilson(named, n)
+    said_ = "it does not name the experiment" if named == 0 else f"it names the experiment in {named} of {n} answers"
+    return Check("recognised", named / n, low, high, 0.0, n, said_, fine=named == 0)
