@@ -240,7 +240,7 @@ def recognition_check(mind: LlmMind, text: str) -> Check:
 
     prompt = Prompt([{"role": "user", "content": QUESTION + _plain(text)}], {}, {})
     provider = Provider(replace(mind.model, structured="words"))
-    loop, named, n = Loop(), 0, 0
+    loop, named, n = Loop.borrow(), 0, 0
     try:
         for k in range(RECOGNISED):
             room = len(prompt.messages[0]["content"]) // 3 + mind.model.max_tokens
@@ -258,7 +258,7 @@ def recognition_check(mind: LlmMind, text: str) -> Check:
             n += 1
             named += any(word in (said.text or "").lower() for word in PATTERN)
     finally:
-        loop.close(provider.close())
+        loop.give_back(provider.close)
     if n == 0:
         return Check("recognised", None, None, None, None, 0, "no answer came", fine=False)
     low, high = wilson(named, n)
