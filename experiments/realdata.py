@@ -34,6 +34,7 @@ from sim.detectors.window import Ints, read
 from sim.record.log import Log
 
 PACKAGES = ("tnetwork", "hypergraphx")
+DETECTORS = ("teams", "roles")  # what the labels speak of
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Score:
         groups: Groups of the ensemble, over all labelled agents.
         quick: Groups of one quick partition at resolution 1 on log-compressed contacts.
         roles: Spectral roles with as many classes as there are labels, and with the number chosen by held-back links.
-        structures: What a detection of the whole log returned.
+        structures: What a detection of the whole log, with DETECTORS, returned.
         seconds: Time of the detection.
     """
 
@@ -166,7 +167,7 @@ def fetched(packages: Sequence[str] = PACKAGES) -> Iterator[Path]:
 
 
 def score(source: Source, place: Path, *, whole: bool = True) -> Score:
-    """Scores of one log whose package lies unpacked in ``place``; ``whole`` runs the full detection as well.
+    """Scores of one log whose package lies unpacked in ``place``; ``whole`` runs the detection as well.
 
     Raises:
         FileNotFoundError: When the package does not hold the file.
@@ -180,7 +181,7 @@ def score(source: Source, place: Path, *, whole: bool = True) -> Score:
     truth = np.array([names.index(label[a]) for a in window.agents], dtype=np.int64)
     links = links_of(window)
     started = time.perf_counter()
-    structures = detect(log).structures if whole else ()
+    structures = detect(log, detectors=DETECTORS).structures if whole else ()
     return Score(
         source,
         window.n,

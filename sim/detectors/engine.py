@@ -178,8 +178,8 @@ def _plan(
     plans: list[Plan] = []
     reasons: dict[tuple[str, str, str], list[str]] = {}
     for k, window in enumerate(windows):
-        say(k, len(windows), f"looking {window.run}".strip())
         for detector in chosen:
+            say(k, len(windows), f"looking for {detector.name} {window.run}".strip())
             why = _insufficient(detector, window, log)
             if why:
                 reasons.setdefault((detector.name, "insufficient data", why), []).append(window.run)

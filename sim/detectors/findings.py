@@ -276,6 +276,13 @@ def _sets(finding: Finding, part: Window) -> Sequence[frozenset[Any]]:
     return () if same is None else same.parts
 
 
+def _survived(made: Structure) -> str:
+    """Which nulls it beat, and whether it is the same after relabelling."""
+    beat = f", beyond {', '.join(made.nulls)}" if made.nulls else ""
+    same = {True: ", the same when agents are renumbered", False: ", not the same when agents are renumbered", None: ""}
+    return beat + same[made.relabelling]
+
+
 def _worded(made: Structure, words: Words) -> Structure:
     """The structure with its sentence."""
     few = ", ".join(str(a) for a in made.members[:NAMED]) + (", ..." if len(made.members) > NAMED else "")
@@ -284,7 +291,7 @@ def _worded(made: Structure, words: Words) -> Structure:
     text = (
         f"{words.finding} ({len(made.members)} agents: {few}); score {made.score:.3g}{unit} against {made.chance:.3g} "
         f"by chance (p = {made.p:.2g}, q = {made.q:.2g}), level {made.level}, seen from {made.windows[0]:.6g} to "
-        f"{made.windows[1]:.6g} (lifetime {made.lifetime:.6g}, half-life {half}); "
+        f"{made.windows[1]:.6g} (lifetime {made.lifetime:.6g}, half-life {half}){_survived(made)}; "
         f"it would be refuted by {words.refuted_by.rstrip('.')}"
     )
     if made.predefined:

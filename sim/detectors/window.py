@@ -272,9 +272,10 @@ def _window(
 ) -> Window:
     """One run's window with agents renumbered by first appearance (giver before receiver within an event)."""
     seen = np.column_stack([rows["source"], rows["target"]]).ravel()
-    present, first = np.unique(seen, return_index=True)
-    first, present = first[present >= 0], present[present >= 0]
-    present = present[np.argsort(first)]
+    first = np.full(len(ids) + 1, len(seen), dtype=np.int64)
+    first[seen[::-1]] = np.arange(len(seen))[::-1]  # the last written stands: where each first appeared
+    first[NONE] = len(seen)
+    present = np.argsort(first, kind="stable")[: int((first < len(seen)).sum())]
     lookup = np.full(len(ids) + 1, NONE, dtype=np.int64)
     lookup[present] = np.arange(len(present))
     rows = {**rows, "source": lookup[rows["source"]], "target": lookup[rows["target"]]}

@@ -55,7 +55,16 @@ def test_report_json_has_the_agreed_parts_and_is_json(teams):
 
 def test_each_structure_says_in_one_sentence_what_a_reader_needs(teams):
     (found,) = teams[2].structures
-    for part in ("40 agents", f"{found.score:.3g}", "by chance", "lifetime", "half-life", "level robust"):
+    for part in (
+        "40 agents",
+        f"{found.score:.3g}",
+        "by chance",
+        "lifetime",
+        "half-life",
+        "level robust",
+        "beyond N1, N4",
+        "renumbered",
+    ):
         assert part in found.sentence
     assert found.sentence.endswith(".")
     assert found.refuted_by
