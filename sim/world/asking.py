@@ -33,6 +33,35 @@ def decider(world: Any, subject: int) -> int:
     return subject
 
 
+def parties(world: Any, number: int) -> tuple[int, int]:
+    """The scenario's: who decides in sequential update ``number`` (-1 when it does not happen), and whom else it changes."""
+    raise UnboundError("parties is bound by the scenario")
+
+
+def next_turns(world: Any, seen: Any, turns: Any, start: int, last: int) -> int:
+    """Write to ``turns`` whose next part in the updates from ``start`` to before ``last`` is to decide; return how many.
+
+    Until that update nothing changes what they sense. ``seen`` (agents,) is 0 at first.
+    """
+    found = 0
+    unseen = seen.shape[0]
+    for number in range(start, last):
+        first, other = parties(world, number)
+        if first < 0:
+            continue
+        if seen[first] == 0:
+            turns[found] = first
+            found += 1
+            seen[first] = 1
+            unseen -= 1
+        if seen[other] == 0:
+            seen[other] = 1
+            unseen -= 1
+        if unseen == 0:
+            break
+    return found
+
+
 def first_choose(view: Any, state: Any, draws: Any, rule: Any) -> tuple[int, float]:
     """The first rule's ``choose``."""
     raise UnboundError("first_choose is bound by the engine")

@@ -21,7 +21,7 @@ import numpy as np
 from sim.record.events import ORIGIN_CODES
 from sim.record.log import Log
 from sim.spec import Heard, ParameterError
-from sim.world.asking import STATE
+from sim.world.asking import STATE, next_turns
 from sim.world.books import NOW, PENDING, PLACE, ROUND
 from sim.world.buffer import MARGIN, ROWS
 from sim.world.clock import schedule, take_first
@@ -169,16 +169,13 @@ class State:
 class Batches:
     """The decisions that wait for an answer in one running world."""
 
-    def __init__(self, built: Any, mixture: Mixture) -> None:
+    def __init__(self, built: Any, mixture: Mixture, *, compiled: bool = True) -> None:
         self.mixture = mixture
         self.physics: Mapping[str, Any] = built.physics
         roots = {name: built.physics[name] for name in ("sense", "inquire", "forget_answers") if name in built.physics}
         self.plain = link(roots, bindings={}, compiled=False)
-        self.parties = (
-            link({"parties": built.physics["parties"]}, bindings={}, compiled=False).parties
-            if "parties" in built.physics
-            else None
-        )
+        turns = {"next_turns": next_turns}
+        self.ahead = link(turns, bindings=self.physics, compiled=compiled) if "parties" in self.physics else None
         self.loop = built.loop
         self.window_end = -math.inf
         self._waiting: list[tuple[list[Due], Future[list[Answer]]]] = []
@@ -262,23 +259,14 @@ class Batches:
 
     def _next_turns(self, world: Any, wanted: np.ndarray, end: float) -> np.ndarray:
         """Sequential random: whose next part in any update is to decide it."""
-        assert self.parties is not None
-        agents = len(wanted)
-        seen = np.zeros(agents, bool)
-        rows = []
-        number = int(world.count[ROUND])
-        for ahead in range(SWEEPS * agents):
-            if ahead > 0 and (number + ahead + 1) / agents > end:
-                break
-            first, other = self.parties(world, number + ahead)
-            if first < 0:
-                continue
-            if not seen[first] and wanted[first]:
-                rows.append(int(first))
-            seen[first] = seen[other] = True
-            if ahead % agents == agents - 1 and seen.all():
-                break
-        return np.array(rows, np.int64)
+        assert self.ahead is not None
+        agents, start = len(wanted), int(world.count[ROUND])
+        # Update ``number`` happens at (number + 1) / agents; the next one is asked about in any case.
+        last = start + SWEEPS * agents if math.isinf(end) else min(start + SWEEPS * agents, int(end * agents + 1e-9))
+        turns = np.empty(agents, np.int64)
+        found = self.ahead.next_turns(world, np.zeros(agents, np.int8), turns, start, max(start + 1, last))
+        rows = turns[:found]
+        return np.asarray(rows[wanted[rows]])
 
     def _due(self, engine: Any, sink: Any, row: int) -> Due:
         """What the agent in ``row`` senses now."""
@@ -323,12 +311,10 @@ def _wait(answers: Future[list[Answer]]) -> None:
 
 def remembered(minds: Any, row: int) -> tuple[Heard, ...]:
     """What the mind in ``row`` remembers, oldest first."""
-    room, heard = minds["heard_code"].shape[1], int(minds["heard"][row])
+    part, code, value, about = (minds[f"heard_{name}"][row].tolist() for name in Heard._fields)
+    room, heard = len(code), int(minds["heard"][row])
     places = [n % room for n in range(max(0, heard - room), heard)]
-    columns = [minds[f"heard_{name}"][row] for name in Heard._fields]
-    return tuple(
-        Heard(int(columns[0][p]), int(columns[1][p]), float(columns[2][p]), int(columns[3][p])) for p in places
-    )
+    return tuple(Heard(part[p], code[p], value[p], about[p]) for p in places)
 
 
 def asking_columns(

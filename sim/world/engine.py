@@ -120,7 +120,7 @@ class Engine:
             agents, row_of = self.world.agents, setup.row_of(len(self.world.agents))
             asking = asking_columns(mixture, agents, row_of=row_of, bound=self.built.bound)
             self.minds = Minds({**vars(self.minds), **asking})
-            self.batches = Batches(self.built, mixture)
+            self.batches = Batches(self.built, mixture, compiled=compiled)
         self.arrange()
         self.kernel = link({"advance": self.built.loop}, bindings=bindings, compiled=compiled)
         self.waiting = sorted(interventions, key=lambda i: i.time)
