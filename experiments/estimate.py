@@ -29,7 +29,7 @@ class Estimate:
 
     Attributes:
         models: Models asked.
-        decisions: Decisions that would be asked of them.
+        decisions: Decisions that would be asked of them; for archetypes an upper bound.
         tokens_in: Prompt tokens of all calls.
         tokens_out: Answer tokens, at a guess for the form of the answer.
         cost: US dollars, or ``unknown``.
@@ -126,35 +126,46 @@ def estimate(
     )  # fmt: skip
     if not asked.asks:
         raise UsageProblem("--dry-run: no language model decides in this run, so it asks nothing; add --mind llm.")
-    mixture = mixture_of(asked.parts, asked.scenario, rule=asked.rule, asking=settings)
-    minds: list[Any] = list(mixture.askers)
-    stand_ins = [Rehearsal(m) for m in minds]
+    mixture = mixture_of(asked.parts, asked.scenario, rule=asked.rule, asking=settings, until=asked.until)
+    stand_ins = {
+        place: Rehearsal(model) for place, asker in enumerate(mixture.askers) if (model := _model(asker)) is not None
+    }
+    askers = tuple(stand_ins.get(place, asker) for place, asker in enumerate(mixture.askers))
     engine = Engine(
         asked.scenario, values=asked.values, seed=asked.seed % 2**64, rule=rule_module(asked.rule, asked.scenario),
-        rule_name=asked.rule, plan=asked.log, mixture=replace(mixture, askers=tuple(stand_ins)),
+        rule_name=asked.rule, plan=asked.log, mixture=replace(mixture, askers=askers),
     )  # fmt: skip
     for _ in engine.slices(asked.until, None, steps=200):
-        if sum(s.decisions for s in stand_ins) >= ENOUGH:
+        if sum(s.decisions for s in stand_ins.values()) >= ENOUGH:
             break
     engine.close()
-    return _scaled(asked.until, engine.now, minds, stand_ins, thoughts=settings.thoughts)
+    return _scaled(asked.until, engine.now, list(stand_ins.values()), thoughts=settings.thoughts)
 
 
-def _scaled(
-    until: float, reached: float, minds: Sequence[LlmMind], stand_ins: Sequence[Rehearsal], *, thoughts: bool
-) -> Estimate:
+def _model(asker: Any) -> LlmMind | None:
+    """The model at the bottom of what wraps it (a record of its decisions, archetypes); None for minds without one."""
+    from agents.llm.mind import LlmMind
+
+    while not isinstance(asker, LlmMind):
+        asker = getattr(asker, "mind", None)
+        if asker is None:
+            return None
+    return asker
+
+
+def _scaled(until: float, reached: float, stand_ins: Sequence[Rehearsal], *, thoughts: bool) -> Estimate:
     factor = until / reached if reached > 0 else 1.0
     each = CHOICE_TOKENS + (THOUGHT_TOKENS if thoughts else 0)
     decisions, tokens_in, tokens_out, cost = 0, 0, 0, 0.0
     known = True
-    for mind, s in zip(minds, stand_ins, strict=True):
+    for s in stand_ins:
         count = round(s.decisions * factor)
         inward = round(count * s.tokens / s.sampled) if s.sampled else 0
-        paid = mind.provider.cost(tokens_in=inward, tokens_out=count * each)
+        paid = s.mind.provider.cost(tokens_in=inward, tokens_out=count * each)
         known = known and paid is not None
         decisions, tokens_in, tokens_out = decisions + count, tokens_in + inward, tokens_out + count * each
         cost += paid or 0.0
     return Estimate(
-        models=tuple(m.model.name for m in minds), decisions=decisions, tokens_in=tokens_in, tokens_out=tokens_out,
+        models=tuple(s.mind.model.name for s in stand_ins), decisions=decisions, tokens_in=tokens_in, tokens_out=tokens_out,
         cost=cost if known else "unknown", rehearsed=min(reached, until), until=until,
     )  # fmt: skip

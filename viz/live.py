@@ -126,6 +126,8 @@ class LiveRun:
             self._orders.notify()
         self.thread.join(timeout=5.0)
         self.tape.clear()
+        if self._engine is not None:
+            self._engine.close()
         self._engine = None
 
     def events(self) -> pl.DataFrame:

@@ -1,0 +1,43 @@
+"""A dry run asks nothing, writes nothing, and comes close to what the run then asks."""
+
+import pytest
+
+from agents.llm.mock_server import serving
+from agents.llm.settings import Asking
+from experiments.errors import UsageProblem
+from experiments.estimate import estimate
+from experiments.run import engine_of, plan
+
+
+def test_an_estimate_is_near_what_a_run_asks_and_needs_no_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    small = {"changes": {"agents": 16, "words": 2}, "until": 6.0, "mind": "llm"}
+    dear = estimate("naming", **small, asking=Asking(model="openai/gpt-4o-mini"))
+    assert dear.decisions == 96
+    assert 0.001 < dear.cost < 0.05
+    assert list(tmp_path.iterdir()) == []
+    with serving() as (url, provider):
+        how = Asking(model="openai/mock/uniform", base_url=url)
+        told = estimate("naming", **small, asking=how)
+        assert provider.counts["requests"] == 0
+        engine = engine_of(plan("naming", **small, asking=how))
+        engine.advance(6.0)
+        engine.close()
+        used = engine.beside().ledger["tokens_in"].sum()
+    assert told.cost == "unknown"
+    assert told.decisions == provider.counts["requests"] == 96
+    assert 0.5 < told.tokens_in / used < 2.0
+    assert "at an unknown cost" in told.sentence()
+
+
+def test_a_long_run_is_rehearsed_in_part():
+    told = estimate("placebo", until=1000.0, mind="llm", asking=Asking(model="openai/gpt-4o-mini"))
+    assert told.decisions == pytest.approx(20_000, rel=0.02)
+    assert told.rehearsed < 200
+    assert "extrapolated" in told.sentence()
+
+
+def test_a_run_without_models_has_nothing_to_estimate():
+    with pytest.raises(UsageProblem, match="asks nothing; add --mind llm"):
+        estimate("placebo", mind="rule")
