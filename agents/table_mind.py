@@ -291,6 +291,7 @@ def drawn(lens: Lens, options: Iterable[Taken], due: Due) -> Answer | None:
     """Draw from a class's shares by the due's own draws; None when nobody is there who could be taken."""
     from sim.world import oracle
     from sim.world.batches import Answer
+    from sim.world.view import invent
 
     def unit(purpose: int) -> float:
         return oracle.unit(int(due.draws.stream), int(due.draws.count), purpose)
@@ -306,9 +307,7 @@ def drawn(lens: Lens, options: Iterable[Taken], due: Due) -> Answer | None:
     if chosen.takes == CODE:
         return Answer(chosen.code, chosen.amount, "table")
     if chosen.takes == NEW:
-        return Answer(
-            int(oracle.bits(int(due.draws.stream), int(due.draws.count), INVENT)) >> 2, chosen.amount, "table"
-        )
+        return Answer(int(invent(due.draws, INVENT)), chosen.amount, "table")
     members = members_of(lens, chosen, due)
     if not members:
         return None
