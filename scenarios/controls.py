@@ -44,7 +44,11 @@ LINE = [
 ]  # fmt: skip
 
 # The worlds that listings show as presets; all of them can be had with the parameter ``world``.
-SHOWN = ("random mixing", "teams", "uneven activity")
+SHOWN = (
+    "random mixing", "uneven activity", "teams", "rotating groups", "hub", "core", "reporting tree", "item pipeline",
+    "station ring", "two-way ring", "ring of teams", "price market", "auctions by lot", "hidden influence",
+    "influence and demand",
+)  # fmt: skip
 
 PARAMETERS = (
     Param("agents", 0, "How many agents there are; 0 takes the world's own number.", low=0, high=4000),

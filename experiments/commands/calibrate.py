@@ -32,6 +32,9 @@ def command(
         bool, typer.Option("--resume", help="Go on in a folder that holds results; only what is missing is done.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for results, table and figures.")] = Path("calibration"),
+    page: Annotated[
+        Path | None, typer.Option(help="Another folder for the table and the figures, such as docs.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """See HELP."""
@@ -48,7 +51,7 @@ def command(
             resume=resume,
             progress=lambda p: say(p.done, p.total, _said(p)),
         )
-        paths = write(made, folder=out, command=_command(study))
+        paths = write(made, folder=page or out, command=_command(study))
     if as_json:
         tables = {name: getattr(made, name).to_dicts() for name in ("tests", "claims", "power", "costs", "times")}
         emit({"folder": str(out), **tables, "failed": list(made.failed)})

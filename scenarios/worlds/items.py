@@ -188,4 +188,6 @@ _add(
     partial(market, wins="lot"),
     ("markets",),
     tempts="market",
+    holds=("roles",),
+    exact=True,
 )

@@ -233,7 +233,14 @@ _add("replies", "Uneven activity, most of it answered.", None, replies, tempts="
 _add("uneven ties", "Standing links between uneven senders and receivers.", None, uneven_ties, tempts="hierarchy")
 _add("popular partners", "Everybody keeps to one or two popular others.", None, popular_partners, tempts="hierarchy")
 _add("uneven teams", "Teams, and uneven activity unrelated to them.", "teams", uneven_teams, tempts="hierarchy")
-_add("uneven grid", "A grid, and uneven activity unrelated to places.", None, uneven_grid, tempts="hierarchy")
+_add(
+    "uneven grid",
+    "A grid, and uneven activity unrelated to places.",
+    None,
+    uneven_grid,
+    tempts="hierarchy",
+    holds=("unclassified",),
+)
 _add("ping-pong", "Two groups contact each other.", None, ping_pong, tempts="ring", holds=("roles", "market"))
 _add(
     "two-way ring",

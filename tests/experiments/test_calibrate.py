@@ -136,3 +136,8 @@ def test_the_command_writes_the_page_and_speaks_to_machines(tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["claims"][0]["worlds"] == 2
     assert (tmp_path / "calibration.md").exists()
+    assert call([*arguments, "--workers", "1", "--out", str(tmp_path)]) == 2
+    assert "--resume" in capsys.readouterr().err
+    again = [*arguments, "--workers", "1", "--out", str(tmp_path), "--resume", "--page", str(tmp_path / "docs")]
+    assert call(again) == 0
+    assert (tmp_path / "docs" / "calibration-teams.svg").exists()
