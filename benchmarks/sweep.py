@@ -23,7 +23,7 @@ import polars as pl
 
 from experiments.executor import Pool, attempt
 from experiments.sweeps.results import gather, load
-from experiments.sweeps.runs import codes_of, jobs_of
+from experiments.sweeps.runs import codes_of, jobs_of, warm_up
 from experiments.sweeps.spec import specify
 from experiments.sweeps.statistics import summary
 from experiments.sweeps.sweep import _new
@@ -153,7 +153,7 @@ def kill():
         )
         jobs = jobs_of(spec, codes_of(spec), folder=Path(name))
         stop, kills = threading.Event(), []
-        with Pool(Path(name) / "a" / "journal" / "all", workers=2, writer=WRITER) as pool:
+        with Pool(Path(name) / "a" / "journal" / "all", workers=2, writer=WRITER, warm=warm_up(spec)) as pool:
 
             def killer():
                 while not stop.wait(draw.uniform(1.0, 3.0)):
@@ -168,7 +168,7 @@ def kill():
             outcomes = list(pool.outcomes(jobs))
             stop.set()
             thread.join()
-        with Pool(Path(name) / "b" / "journal" / "all", workers=2, writer=WRITER) as pool:
+        with Pool(Path(name) / "b" / "journal" / "all", workers=2, writer=WRITER, warm=warm_up(spec)) as pool:
             calm = list(pool.outcomes(jobs))
         tables = []
         for place in ("a", "b"):

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -23,11 +23,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from experiments.errors import UsageProblem
+from experiments.errors import RunFailed, UsageProblem
 
 RESULTS, LOCK = "results", ".lock"
 SUFFIX = ".json"
 MOST_DEATHS = 10  # processes that one job may take with it before it counts as failed
+MOST_STILLBORN = 50  # processes in a row that may end before they are ready
 # Numerical libraries would otherwise start one thread for each core in each process.
 ONE_THREAD = (
     "OMP_NUM_THREADS",
@@ -83,6 +84,7 @@ class Progress:
         return (self.total - self.done) / self.rate if self.rate > 0 else None
 
 
+READY = "ready"
 # Called in the worker with (folder, job, value, seconds); what it returns goes to the parent as the job's value.
 Writer = Callable[[Path, Job, Any, float], Any]
 
@@ -94,6 +96,7 @@ class _Worker:
     process: Any
     pipe: Connection
     jobs: deque[Job] = field(default_factory=deque)
+    ready: bool = False
 
 
 def stored(folder: Path, jobs: Sequence[Job]) -> dict[str, Outcome]:
@@ -157,15 +160,26 @@ class Pool:
     """
 
     def __init__(
-        self, folder: Path, *, workers: int | None = None, retries: int = 1, writer: str = f"{__name__}:write_result"
+        self,
+        folder: Path,
+        *,
+        workers: int | None = None,
+        retries: int = 1,
+        writer: str = f"{__name__}:write_result",
+        warm: Job | None = None,
     ) -> None:
-        """Args: as for ``execute``; ``writer`` is ``module:name`` of a ``Writer``. UsageProblem for impossible numbers."""
+        """Args: as for ``execute``; ``writer`` is ``module:name`` of a ``Writer``; ``warm`` is done first in each process.
+
+        UsageProblem for impossible numbers.
+        """
         self.count = workers if workers is not None else cores()
         if self.count < 1 or retries < 0:
             raise UsageProblem(f"executor: expected at least 1 worker and 0 retries, got {self.count} and {retries}.")
         self.folder = folder
         self.retries = retries
         self.writer = writer
+        self.warm = warm
+        self._stillborn = 0
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Pool:
@@ -193,13 +207,18 @@ class Pool:
             self._revive()
             _hand_out(self._workers, waiting)
             for worker, said in _messages(self._workers):
+                if said is None and not worker.ready:  # what it was given had not begun
+                    waiting.extendleft(reversed(worker.jobs))
+                    self._replace(worker)
+                    continue
+                if said == READY:
+                    worker.ready, self._stillborn = True, 0
+                    continue
                 job = worker.jobs.popleft()
                 message = said or {"error": f"the process ended with code {worker.process.exitcode}", "died": True}
                 if said is None:  # it died with the job
                     waiting.extendleft(reversed(worker.jobs))
-                    worker.pipe.close()
-                    self._workers.remove(worker)
-                    self._workers.append(self._start())
+                    self._replace(worker)
                     killed[job.key] = killed.get(job.key, 0) + 1
                 if "disk" in message:
                     raise OSError(message["disk"])
@@ -212,16 +231,28 @@ class Pool:
 
     def _revive(self) -> None:
         """Replace workers that died with nothing to do: no message will come from them."""
-        for i, worker in enumerate(self._workers):
+        for worker in list(self._workers):
             if not worker.jobs and not worker.process.is_alive():
-                worker.pipe.close()
-                self._workers[i] = self._start()
+                self._replace(worker)
+
+    def _replace(self, worker: _Worker) -> None:
+        """A new worker for one that died; RunFailed when none gets as far as to begin."""
+        self._stillborn += not worker.ready
+        if self._stillborn >= MOST_STILLBORN:
+            code = worker.process.exitcode
+            raise RunFailed(
+                f"{self._stillborn} worker processes in a row ended (the last with code {code}) before they could begin; is "
+                "there enough memory, and does nothing else stop them?"
+            )
+        worker.pipe.close()
+        self._workers.remove(worker)
+        self._workers.append(self._start())
 
     def _start(self) -> _Worker:
         """A new worker process."""
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=_work, args=(there, str(self.folder), self.writer), daemon=True)
+        process = context.Process(target=_work, args=(there, str(self.folder), self.writer, self.warm), daemon=True)
         with one_thread(), _without_main():
             process.start()
         there.close()
@@ -339,10 +370,10 @@ def _hand_out(workers: Sequence[_Worker], waiting: deque[Job]) -> None:
             worker.jobs.append(job)
 
 
-def _messages(workers: Sequence[_Worker]) -> list[tuple[_Worker, dict[str, Any] | None]]:
-    """What came from workers that hold a job; None for a job that its worker died with."""
+def _messages(workers: Sequence[_Worker]) -> list[tuple[_Worker, Any]]:
+    """What came from workers that hold a job: READY, a message on the first of its jobs, None when it died."""
     ready = ready_of([w.pipe for w in workers if w.jobs], timeout=1.0)
-    found: list[tuple[_Worker, dict[str, Any] | None]] = []
+    found: list[tuple[_Worker, Any]] = []
     for worker in list(workers):
         if worker.pipe in ready:
             try:
@@ -353,10 +384,14 @@ def _messages(workers: Sequence[_Worker]) -> list[tuple[_Worker, dict[str, Any] 
     return found
 
 
-def _work(pipe: Connection, folder: str, writer: str) -> None:
+def _work(pipe: Connection, folder: str, writer: str, warm: Job | None) -> None:
     """The life of a worker: take a job, do it, write its result, say so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     write: Writer = _named(writer)
+    if warm is not None:
+        attempt(warm)  # what is wrong with it will be wrong with the jobs, which say so
+    with suppress(BrokenPipeError):
+        pipe.send(READY)
     while True:
         try:
             job = pipe.recv()

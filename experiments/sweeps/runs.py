@@ -105,6 +105,26 @@ def jobs_of(
     return made
 
 
+def warm_up(spec: Spec) -> Job:
+    """What a process does before its first run: load what every run needs, and the machine code of the first point."""
+    return Job(f"{__name__}:warmed", {"plan": spec.plan_arguments(spec.points[0])})
+
+
+def warmed(*, plan: Mapping[str, Any]) -> None:
+    """See ``warm_up``."""
+    from experiments.run import engine_of
+    from sim.detectors.core import detectors
+    from sim.instruments.reading import instruments
+
+    instruments.load()
+    detectors.load()
+    asked = planned(plan, seed=0, check_minds=False)
+    world_code(tuple(asked.roots))
+    measuring_code()
+    if not asked.parts:
+        engine_of(asked).advance(1e-9)
+
+
 def run_done(
     *,
     plan: Mapping[str, Any],

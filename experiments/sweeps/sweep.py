@@ -21,7 +21,7 @@ from experiments.folder import SCHEMA_VERSION, read_json, write_json
 from experiments.run import is_complete
 from experiments.sweeps import results
 from experiments.sweeps.results import JOURNAL, MANIFEST, load
-from experiments.sweeps.runs import KEPT, Codes, codes_of, jobs_of
+from experiments.sweeps.runs import KEPT, Codes, codes_of, jobs_of, warm_up
 from experiments.sweeps.spec import Spec, differences, read_spec, specify
 
 OUT = Path("sweeps")
@@ -135,7 +135,7 @@ def sweep(
     work = _Work(folder, chosen, codes, part, progress, repaired)
     with work.held():
         work.prepare(retry_failed=retry_failed)
-        with _engine(engine, folder=work.journal, workers=workers, scheduler=scheduler) as running:
+        with _engine(engine, spec=chosen, folder=work.journal, workers=workers, scheduler=scheduler) as running:
             work.run(running)
         return work.finish(report=report)
 
@@ -165,10 +165,14 @@ def _shard(given: str | tuple[int, int] | None) -> tuple[int, int] | None:
     return i, n
 
 
-def _engine(name: str, *, folder: Path, workers: int | None, scheduler: str | None) -> AbstractContextManager[Engine]:
+def _engine(
+    name: str, *, spec: Spec, folder: Path, workers: int | None, scheduler: str | None
+) -> AbstractContextManager[Engine]:
     if name == "local":
         writer = "experiments.sweeps.results:append"
-        return Here(folder, writer=writer) if workers == 0 else Pool(folder, workers=workers, writer=writer)
+        if workers == 0:
+            return Here(folder, writer=writer)
+        return Pool(folder, workers=workers, writer=writer, warm=warm_up(spec))
     from experiments.sweeps.cluster import Cluster
 
     return Cluster(folder, workers=workers, scheduler=scheduler)
@@ -311,7 +315,10 @@ class _Work:
         """Journals become parts; those of other shards at work are theirs."""
         place = self.journal if self.shard else self.folder / JOURNAL
         with locked(self.folder, name=".gather", wait=True):
-            results.gather(self.folder, sorted(place.rglob("*.jsonl")), label=self.label)
+            try:
+                results.gather(self.folder, sorted(place.rglob("*.jsonl")), label=self.label)
+            except OSError as error:
+                raise OSError(f"{error} No run is lost: they are in {place}; go on with --resume.") from error
 
     def run(self, engine: Engine) -> None:
         """Run everything that is missing, and with sequential stopping what turns out to be needed."""

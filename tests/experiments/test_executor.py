@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.errors import UsageProblem
-from experiments.executor import RESULTS, Job, execute, stored
+from experiments.errors import RunFailed, UsageProblem
+from experiments.executor import RESULTS, Job, Pool, execute, stored
 
 HERE = Path(__file__).parent
 
@@ -143,3 +143,17 @@ def _until(holds, seconds=20.0):
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_processes_that_never_begin_end_the_work_and_are_not_held_against_a_job(tmp_path, work, monkeypatch):
+    monkeypatch.setattr("experiments.executor.MOST_STILLBORN", 2)
+    with (
+        Pool(tmp_path, workers=1, warm=work("die")) as pool,
+        pytest.raises(RunFailed, match="2 worker processes in a row"),
+    ):
+        list(pool.outcomes([work("double", x=1)]))
+    with Pool(tmp_path, workers=1, warm=work("once", path=str(tmp_path / "flag"))) as pool:
+        (tmp_path / "results").mkdir(exist_ok=True)
+        monkeypatch.setattr("experiments.executor.MOST_DEATHS", 1)
+        (outcome,) = pool.outcomes([work("double", x=1)])
+    assert outcome.value["twice"] == 2
