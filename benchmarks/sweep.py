@@ -152,20 +152,23 @@ def kill():
             scenario="naming", seeds=100, until=60, axes={"agents": [4000, 5000]}, measures=["meters"], log="counters"
         )
         jobs = jobs_of(spec, codes_of(spec), folder=Path(name))
-        stop, kills = threading.Event(), []
+        stop, kills, outcomes = threading.Event(), [], []
         with Pool(Path(name) / "a" / "journal" / "all", workers=2, writer=WRITER, warm=warm_up(spec)) as pool:
 
             def killer():
+                before = 0
                 while not stop.wait(draw.uniform(1.0, 3.0)):
                     alive = pool.processes
-                    if alive:
+                    # On a busy machine a process takes longer to start than this pauses.
+                    if alive and len(outcomes) > before:
+                        before = len(outcomes)
                         victim = draw.choice(alive)
                         os.kill(victim, signal.SIGKILL)
                         kills.append(victim)
 
             thread = threading.Thread(target=killer)
             thread.start()
-            outcomes = list(pool.outcomes(jobs))
+            outcomes.extend(pool.outcomes(jobs))
             stop.set()
             thread.join()
         with Pool(Path(name) / "b" / "journal" / "all", workers=2, writer=WRITER, warm=warm_up(spec)) as pool:

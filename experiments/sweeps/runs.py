@@ -171,7 +171,7 @@ def run_done(
     if kept:
         about = {**about, "folder": _keep(Path(kept), seen, keep)}
     rows = measured(seen, measures)
-    row = {**about, "mind": asked.mind if asked.parts else asked.rule, "status": "complete"}
+    row = {"mind": asked.mind if asked.parts else asked.rule, **about, "status": "complete"}
     row |= {name: cell(value) for name, value in rows.run.items()}
     # By these counts a part that was damaged is told from one that is whole.
     row |= {"n_windows": len(rows.windows), "n_structures": len(rows.structures)}

@@ -136,6 +136,9 @@ class Spec:
                 made[name] = value
             else:
                 changes[name] = value
+        if "mind" in point and (made["mind"] == "rule" or made["mind"] in _scenario(self.scenario).rules):
+            # How models are asked is for those points where one decides.
+            made = {name: value for name, value in made.items() if name == "mind" or name not in plan_options()}
         return {"scenario": self.scenario, "changes": changes, **made}
 
 

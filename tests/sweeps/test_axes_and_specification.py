@@ -123,6 +123,18 @@ def test_minds_and_times_are_axes_like_parameters():
     assert arguments["changes"] == {"handoff_loss": 0.0}
 
 
+def test_how_models_are_asked_is_for_points_where_one_decides():
+    run = {"model": "openai/mock", "base_url": "http://127.0.0.1:9/v1", "cassette": "tape.db"}
+    spec = specify(scenario="trust_network", minds=["rule", "llm"], run=run, axes={"temperature": [0.0, 1.0]})
+    asked = [spec.plan_arguments(point) for point in spec.points]
+    assert [a["mind"] for a in asked] == ["rule", "rule", "llm", "llm"]
+    assert not {"model", "cassette", "temperature"} & set(asked[0])
+    assert asked[3]["model"] == "openai/mock"
+    assert asked[3]["temperature"] == 1.0
+    with pytest.raises(UsageProblem, match="no language model decides"):
+        specify(scenario="trust_network", run=run)
+
+
 def test_files_that_are_no_specification_are_refused(tmp_path):
     with pytest.raises(UsageProblem, match="cannot be read"):
         read_spec(tmp_path / "absent.toml")
