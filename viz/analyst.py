@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -138,6 +138,10 @@ class Analyst:
             except Exception as error:
                 return Found(log.span[1], log.events.height, total, error=sentence(error))
         return Found(log.span[1], log.events.height, total, error="the process that looks for structures died twice.")
+
+    def do(self, task: Callable[[Any], bytes], order: Any) -> bytes:
+        """Do something long in the other process, behind the search that is under way, and wait."""
+        return self._begun().submit(task, order).result()
 
     def begin(self) -> None:
         """Start the process, and let it import what it needs."""

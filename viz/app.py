@@ -65,7 +65,13 @@ def Shell(session: Session) -> None:
             solara.lab.theme.dark = session.theme.value == "dark"
 
     solara.use_effect(follow, [session.theme.value])
-    KeysWidget.element(theme=session.theme.value, copied=session.copied.value, on_first=first)
+    KeysWidget.element(
+        theme=session.theme.value,
+        copied=session.copied.value,
+        file=session.file.value[1],
+        saved=session.file.value[0],
+        on_first=first,
+    )
     if session.trouble.value:
         with solara.Div(classes=["trouble"], attributes={"role": "alert"}):
             words(session.trouble.value, tag="span")
@@ -76,6 +82,7 @@ def Shell(session: Session) -> None:
 def Framed(panel: Panel, session: Session) -> None:
     """A panel with its heading; when it breaks it says so and the rest of the page keeps working."""
     problem, forget = solara.use_exception()
+    session.world.value  # noqa: B018  what a panel has to say depends on what is looked at
     shown = problem is not None or panel.shown(session)
     css = ["panel", f"panel-{panel.name}", *(["wide"] if panel.wide else []), *([] if shown else ["absent"])]
     with solara.Div(classes=css, attributes={"role": "group", "aria-label": panel.title or panel.name}):

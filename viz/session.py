@@ -53,6 +53,7 @@ class Session:
         part: Which part that opens over the page is open: ``gallery``, ``help`` or none.
         copied: What the browser is to copy, with a number before it (see ``viz.widgets.keys``).
         pictures: Pictures in a second that were asked for lately.
+        file: What the browser is to save (see ``viz.widgets.keys``), and its bytes.
         edition: Counts changes of the choice that did not come from an entry of the page (see ``viz.entries``).
         apology: What could not be done before the page was there.
         run: The live world, or None when a stored log is looked at.
@@ -81,6 +82,8 @@ class Session:
         self.theme = solara.reactive("")
         self.part = solara.reactive("")
         self.copied = solara.reactive("")
+        self.file: solara.Reactive[tuple[str, bytes]] = solara.reactive(("", b""))
+        self._handed = 0
         self.edition = solara.reactive(0)
         self.apology = ""
         self.pictures = 0.0
@@ -376,6 +379,12 @@ class Session:
         """Put text on the clipboard of the browser."""
         count = int(self.copied.value.split("\n", 1)[0] or 0) + 1
         self.copied.value = f"{count}\n{text}"
+
+    def hand(self, name: str, kind: str, data: bytes) -> None:
+        """Hand a file to the browser, which saves it under ``name``; ``kind`` is its MIME type."""
+        safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
+        self._handed += 1
+        self.file.value = (f"{self._handed}\n{safe}\n{kind}", data)
 
     def attempt(self, act: Callable[[], None]) -> bool:
         """Do something that may be refused; the reason is then shown in the page, and False is returned."""

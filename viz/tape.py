@@ -55,8 +55,8 @@ class Tape:
     def between(self, start: float, end: float, *, most: int | None = None) -> pl.DataFrame:
         """Events with start < time <= end, the last ``most`` of them."""
         found: list[pl.DataFrame] = []
-        rows = 0
-        for piece in reversed(self._now()):
+        rows, pieces = 0, self._now()
+        for piece in reversed(pieces):
             times = piece["time"]
             if times[0] > end:
                 continue
@@ -65,8 +65,15 @@ class Tape:
             first, last = times.search_sorted(pl.Series([start, end]), side="right")
             found.append(piece.slice(int(first), int(last) - int(first)))
             rows += found[-1].height
-        made = self._joined(found[::-1])
+        # Also no events at all have the columns of the others.
+        made = self._joined(found[::-1] or [piece.head(0) for piece in pieces[:1]])
         return made if most is None else made.tail(most)
+
+    def copy(self) -> Tape:
+        """A tape with the same events, which the other's later ones do not join; no event is copied."""
+        made = Tape(most=self.most)
+        made._pieces, made.rows, made.lost = self._now(), self.rows, self.lost
+        return made
 
     def clear(self) -> None:
         """Let go of everything."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.run import run
+
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -82,6 +84,14 @@ def server(tmp_path_factory, browser):
     made = Server(tmp_path_factory.mktemp("page"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """A folder with one run in its folder of runs, in which a server can be started."""
+    folder = tmp_path_factory.mktemp("with-a-run")
+    run("factory", changes={"agents": 16}, until=120, out=folder / "runs", detectors=["teams"])
+    return folder
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def Rule(session: Session) -> None:
 @solara.component
 def Buttons(session: Session) -> None:
     """Play, step, look back, reset, how fast, how often drawn."""
+    session.world.value  # noqa: B018  a stored log cannot be played
     playing, cursor = session.playing.value, session.cursor.value
     stored = session.stored is not None
     with solara.Div(classes=["line"]):

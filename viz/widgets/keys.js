@@ -22,17 +22,43 @@ function render({ model, el }) {
   }
   function copy() {
     const text = model.get("copied");
-    if (text && navigator.clipboard) navigator.clipboard.writeText(text.slice(text.indexOf("\n") + 1)).catch(() => {});
+    if (text && navigator.clipboard) navigator.clipboard.writeText(text.slice(text.indexOf("\n") + 1).replace("{page}", location.origin + location.pathname)).catch(() => {});
+  }
+  function save(event) {
+    const button = event.target.closest && event.target.closest("[data-save=png]");
+    const canvas = button && document.querySelector(".panel-picture canvas");
+    if (!canvas) return;
+    // The picture goes onto the ground of the page; a canvas is transparent.
+    const whole = document.createElement("canvas"), pen = whole.getContext("2d"), scale = Math.max(1, Math.floor(960 / canvas.width));
+    whole.width = canvas.width * scale; whole.height = canvas.height * scale;
+    pen.fillStyle = getComputedStyle(canvas).getPropertyValue("--ground") || "#ffffff";
+    pen.fillRect(0, 0, whole.width, whole.height);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(canvas, 0, 0, whole.width, whole.height);
+    const link = document.createElement("a");
+    link.href = whole.toDataURL("image/png");
+    link.download = "swarmscope.png";
+    link.click();
   }
   document.addEventListener("keydown", press);
+  document.addEventListener("click", save);
   model.on("change:theme", keep);
   model.on("change:copied", copy);
+  model.on("change:saved", () => {
+    const [, name, kind] = model.get("saved").split("\n");
+    if (!name) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([model.get("file")], { type: kind }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  });
   let theme = "";
   try { theme = localStorage.getItem(STORE) || ""; } catch (error) { /* private windows keep nothing */ }
   if (!theme) theme = window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   model.set("first", theme);
   model.save_changes();
-  return () => document.removeEventListener("keydown", press);
+  return () => { document.removeEventListener("keydown", press); document.removeEventListener("click", save); };
 }
 
 export default { render };
