@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Recorder:
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """The other mind's answers; the rows are kept when they are there."""
         # What a due senses may change once its answer is applied.
-        seen = [(d.agent, d.time, fields_of(d), [tuple(h) for h in d.memory], offered(self.scenario, d)) for d in dues]
+        seen = [(d.agent, d.time, *self._told(d)) for d in dues]
         answers = self.mind.ask(dues)
         answers.add_done_callback(lambda done: self._keep(seen, done))
         return answers
@@ -71,11 +72,37 @@ class Recorder:
         """The decisions so far as a table."""
         return pl.DataFrame(sorted(self.rows, key=lambda row: (row[1], row[0])), schema=SCHEMA, orient="row")
 
+    def _told(self, due: Due) -> tuple[str, str, str]:
+        """Fields, memory and options of a due as JSON."""
+        assert self.scenario.options is not None
+        choices = self.scenario.options(due.view, due.memory, due.draws)
+        options = tuple(
+            [(c.code, float(c.amount), tuple([(k, float(v)) for k, v in c.features.items()]), c.words) for c in choices]
+        )
+        return _fields_text(tuple(fields_of(due).items())), _text(due.memory), _options_text(options)
+
     def _keep(self, seen: list[Any], done: Future[list[Answer]]) -> None:
         if done.cancelled() or done.exception() is not None:
             return
-        for (agent, time, fields, memory, options), answer in zip(seen, done.result(), strict=True):
+        for (agent, time, *told), answer in zip(seen, done.result(), strict=True):
             none = answer.option == NO_CHOICE
-            told = [json.dumps(part, separators=(",", ":")) for part in (fields, memory, options)]
             amount = None if none else answer.amount
             self.rows.append((agent, time, answer.origin, None if none else answer.option, amount, *told))
+
+
+# Populations meet the same views again and again.
+@lru_cache(maxsize=1 << 14)
+def _text(data: tuple[Any, ...]) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
+@lru_cache(maxsize=1 << 14)
+def _fields_text(fields: tuple[tuple[str, float], ...]) -> str:
+    return json.dumps(dict(fields), separators=(",", ":"))
+
+
+@lru_cache(maxsize=1 << 14)
+def _options_text(options: tuple[tuple[int, float, tuple[tuple[str, float], ...], str], ...]) -> str:
+    return json.dumps(
+        [(c, amount, dict(features), words) for c, amount, features, words in options], separators=(",", ":")
+    )

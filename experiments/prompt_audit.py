@@ -198,10 +198,10 @@ def prior_check(
     low, high = wilson(taken.count(winner), len(taken))
     share = taken.count(winner) / len(taken)
     leans = low > chance and Counter(taken).most_common(1)[0][0] == winner
-    said = f"'{words}' holds {won:.0%} of the last third of the run; isolated twins choose it {share:.0%} of the time"
+    said = f"“{words}” holds {won:.0%} of the last third of the run; isolated twins choose it {share:.0%} of the time"
     said += ": the prior explains it" if leans else ": no prior for it was seen"
     why = (
-        f"isolated twins of the agents, with nothing to remember, choose '{words}' {share:.0%} of the time ({low:.0%} to "
+        f"isolated twins of the agents, with nothing to remember, choose “{words}” {share:.0%} of the time ({low:.0%} to "
         f"{high:.0%}, by chance {chance:.0%}): the model's prior explains it"
     )
     return [Check("isolated twins", share, low, high, chance, len(taken), said, fine=not leans)], why if leans else ""
