@@ -144,8 +144,8 @@ def code() -> str:
 def jobs_of(study: Study) -> Iterator[Job]:
     """The study as jobs: null worlds, and planted worlds of every strength and size for the detectors they are made for.
 
-    In a null world every detector asked has to be silent, but those that rightly find something there. The first job of
-    each null world also takes the time of each detector alone.
+    In a null world every detector asked has to be silent; those that may rightly find something there are not asked.
+    The first job of each null world also takes the time of each detector alone.
     """
     from scenarios.worlds.world import worlds
 
@@ -173,7 +173,7 @@ def asked_of(world: World, chosen: Sequence[str] | None) -> list[str]:
     names = detectors.names() if chosen is None else list(chosen)
     if world.plants is not None:
         return [name for name in names if name in world.detectors]
-    return [name for name in names if not set(detectors.get(name).kinds) <= set(world.holds)]
+    return [name for name in names if not set(detectors.get(name).kinds) & set(world.holds)]
 
 
 def worlds_done(

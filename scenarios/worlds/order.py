@@ -239,7 +239,7 @@ _add(
     None,
     uneven_grid,
     tempts="hierarchy",
-    holds=("unclassified",),
+    holds=("roles", "unclassified"),  # neighbours on a grid are of two sides, as on a chessboard
 )
 _add("ping-pong", "Two groups contact each other.", None, ping_pong, tempts="ring", holds=("roles", "market"))
 _add(
@@ -248,5 +248,5 @@ _add(
     None,
     two_way_ring,
     tempts="ring",
-    holds=("roles",),
+    holds=("roles", "unclassified"),
 )

@@ -217,7 +217,7 @@ _add(
     "Agents on a circle meet those near them.",
     neighbours,
     tempts="roles",
-    holds=("unclassified",),
+    holds=("unclassified", "teams"),
 )
 _add("specialists", "Each agent has a task of its own.", specialists, plants="roles", by="labour")
 _add(
@@ -234,6 +234,7 @@ _add(
     tempts="roles",
     by="labour",
     exact=True,
+    holds=("hub",),  # the busiest does most of the work, stretch after stretch
 )
 _add("drifting tasks", "What there is to do changes, for everybody alike.", drifting, tempts="roles", by="labour")
 _add(

@@ -284,10 +284,17 @@ Maker = Callable[[np.random.Generator, int, int, float], Log]
 
 
 def _register(
-    name: str, summary: str, plants: str | None, make: Maker, tempts: str = "", agents: int = 24, events: int = 2000
+    name: str,
+    summary: str,
+    plants: str | None,
+    make: Maker,
+    tempts: str = "",
+    agents: int = 24,
+    events: int = 2000,
+    holds: tuple[str, ...] = (),
 ) -> None:
     tries = (plants or tempts).replace("convention", "conventions")
-    world = World(name, summary, plants, make, agents, events, (tries,), tempts)
+    world = World(name, summary, plants, make, agents, events, (tries,), tempts, holds=holds)
     worlds.add(name)(world)
 
 
@@ -298,7 +305,7 @@ _register(
 _register("separate drift", "Each switches options alone.", None, drift, "convention")
 _register("shared prior", "All prefer one option from the start.", None, prior, "convention")
 _register("lone learners", "All learn the same, each alone.", None, learners, "convention")
-_register("like meets like", "Tastes are fixed, and decide who meets.", None, tastes, "convention")
+_register("like meets like", "Tastes are fixed, and decide who meets.", None, tastes, "convention", holds=("teams",))
 _register("shared broadcast", "All obey a broadcast that all read.", None, broadcast, "convention")
 _register("coupled oscillators", "Kuramoto oscillators on a random graph.", "synchrony", coupled)
 _register("lone oscillators", "Oscillators of different frequencies.", None, alone, "synchrony")

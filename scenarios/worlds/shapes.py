@@ -82,5 +82,7 @@ def _add(name: str, summary: str, plants: str | None, make: Callable[..., Log], 
 _add("ring of teams", "Teams that otherwise deal with the next team round a ring.", "ring of teams", composed(_round))
 _add("pipeline of teams", "Teams that otherwise pass on to the next in a row.", "pipeline of teams", composed(_row))
 _add("hub of teams", "Teams that otherwise deal with one team in the middle.", "hub of teams", composed(_star))
-_add("lattice", "Agents on a grid meet their neighbours.", None, lattice, tempts="teams", holds=("unclassified",))
+_add(
+    "lattice", "Agents on a grid meet their neighbours.", None, lattice, tempts="teams", holds=("roles", "unclassified")
+)
 _add("round of neighbours", "Agents on a circle meet those near them.", "unclassified", circle, tempts="ring of teams")
