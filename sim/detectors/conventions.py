@@ -123,6 +123,8 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
         "options": options.count,
         "committed": committed,
         "explained": bool((options.heard >= 0).any() or options.level.any()),
+        "first answers": first_answers(options, option, but=committed),
+        "tipping": tipping(options, option, but=committed),
         "p committed": float(min(1.0, p.min(initial=1.0) * len(people))),
     }
     parts = (frozenset(members.tolist()),)
@@ -229,8 +231,9 @@ def _portrait(window: Window, candidate: Candidate, kind: str) -> Portrait:
         "option": name,
         "share": float(detail["share"]),
         "committed": len(committed),
-        "first answers": first_answers(options, option, but=committed)[0],
-        "tipping": tipping(options, option, but=committed),
+        "first answers": detail["first answers"][0],
+        "heard nothing": detail["first answers"][1],
+        "tipping": detail["tipping"],
         "entropy": float(-(share[share > 0] * np.log2(share[share > 0])).sum()),
     }
     return Portrait(members, roles, rows, facts)
@@ -248,6 +251,9 @@ def _words(_candidate: Candidate, _kind: str, portrait: Portrait) -> Words:
     text = f"agents agree on {facts['option']}: {facts['share']:.0%} of the last quarter's decisions"
     if facts["tipping"] is not None:
         text += f", most of them since {facts['tipping']:.6g}"
+    if facts["heard nothing"]:
+        said = f"{facts['first answers']:.0%} of {facts['heard nothing']} first decisions, before anything was heard"
+        text += f"; {said}, named it"
     if facts["committed"]:
         text += f", after {facts['committed']} committed agents who never took another"
     return Words(

@@ -122,7 +122,7 @@ def options_of(window: Window) -> Options:
         heard_at=heard_at,
         time=window.time[rows],
         level=_levels(signals, window.time[rows]),
-        names=tuple(f"{'option' if named else 'value'} {v:g}" for v in known[order].tolist()),
+        names=tuple(f"option {window.artefacts[int(v)]}" if named else f"value {v:g}" for v in known[order].tolist()),
         unknown=unknown,
     )
 

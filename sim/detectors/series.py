@@ -196,7 +196,7 @@ def shared_inputs(window: Window) -> tuple[tuple[Shared, ...], tuple[str, ...]]:
         rows = np.flatnonzero(reads & (window.artefact == one))
         rows = rows[np.isfinite(window.value[rows])]
         if len(rows):
-            found.append(Shared(f"artefact {one}", window.time[rows], window.value[rows]))
+            found.append(Shared(f"artefact {window.artefacts[one]}", window.time[rows], window.value[rows]))
         else:
-            unknown.append(f"artefact {one}")
+            unknown.append(f"artefact {window.artefacts[one]}")
     return tuple(found), tuple(unknown)

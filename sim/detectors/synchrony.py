@@ -17,6 +17,7 @@ from sim.detectors.nulls import Series
 from sim.detectors.phases import (
     LEAST_BEATS,
     RHYTHM,
+    Complex,
     coherence,
     first_phases,
     led,
@@ -56,7 +57,7 @@ def _propose(window: Window, note: Callable[[str], None]) -> list[Candidate]:
     if others:
         note(f"synchrony is asked of {phases.name} alone; not of {', '.join(others)}")
     z = phasors(phases.series)
-    agents = phases.agents[locking(z) >= LOCKED]
+    agents = phases.agents[lately(z) >= LOCKED]
     dismissed = ""
     if phases.unknown:
         dismissed = f"everybody reads {phases.unknown[0]}, and the log does not say what it held"
@@ -67,6 +68,16 @@ def _propose(window: Window, note: Callable[[str], None]) -> list[Candidate]:
     members = tuple(int(a) for a in agents)
     detail = {"name": phases.name, "coherence": coherence(z), "agents": len(z), "drivers": phases.drivers}
     return [Candidate("", 0, members, (frozenset(members),), detail, dismissed)]
+
+
+def lately(z: Complex) -> Floats:
+    """The largest locking of each agent to the others in the whole, the last half and the last quarter, shape (agents,).
+
+    Agents that began to keep step late kept it nevertheless. Range and chance level as ``locking``, whose number of
+    independent times is that of the quarter.
+    """
+    times = z.shape[1]
+    return np.asarray(np.max([locking(z[:, -max(times // part, 1) :]) for part in (1, 2, 4)], axis=0))
 
 
 def _series(window: Window, candidates: Sequence[Candidate]) -> Series | None:

@@ -65,6 +65,7 @@ class Window:
         states: Variable to its readings, from the log's table of states; cut in time together with the events.
         channels: Initial contacts as agent numbers, shape (c, 2), or None when the log has none.
         labels: One label per agent or None, from the log's agents table.
+        artefacts: Artefact ids by number, as they stand in the log.
     """
 
     run: str
@@ -84,6 +85,7 @@ class Window:
     states: Mapping[str, States] = field(default_factory=dict)
     channels: Ints | None = None
     labels: tuple[str | None, ...] = ()
+    artefacts: tuple[Any, ...] = ()
 
     @property
     def n(self) -> int:
@@ -177,7 +179,7 @@ def read(log: Log) -> Reading:
     _, item = _coded(events, "item")
     kinds, kind = _coded(events.with_columns(pl.col("kind").cast(pl.String).fill_null("")), "kind")
     ids, people = _coded_pair(events)
-    _, artefact = _coded(events, "artefact")
+    artefacts, artefact = _coded(events, "artefact")
     seq = _whole(events, "seq", np.arange(events.height))
     arrays = {
         "seq": seq,
@@ -191,7 +193,7 @@ def read(log: Log) -> Reading:
         "item": item,
         "task": task,
     }
-    names = {"kinds": tuple(map(str, kinds)), "tasks": tasks}
+    names = {"kinds": tuple(map(str, kinds)), "tasks": tasks, "artefacts": artefacts}
     runs = events["run"].cast(pl.String).fill_null("") if "run" in events.columns else None
     windows = []
     for name, first, last in _stretches(runs, events.height):
@@ -286,6 +288,7 @@ def _window(
         **rows,
         kinds=names["kinds"],
         tasks=names["tasks"],
+        artefacts=names["artefacts"],
         states=_states(log, run, agents),
         channels=_channels(log, run, agents),
         labels=_labels(log, run, agents),
