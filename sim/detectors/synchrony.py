@@ -34,6 +34,7 @@ IN_STEP = "agents are in step at the same time"
 BEYOND = "agents are more in step than random starts would be"
 LED = 0.3  # share of the phases' power that a driver on record explains, from which nothing beyond it is asked
 LOCKED = 0.6  # locking from which an agent keeps step
+SHORTER = 0.1  # taken off the locking in the last half, and twice that off the last quarter's
 LEAST_LOCKED = 0.2  # share of the agents that have to keep step
 LEAST_GROUP = 3
 BINS = 6  # of the phase relative to the others, followed through windows
@@ -73,11 +74,12 @@ def _propose(window: Window, note: Callable[[str], None]) -> list[Candidate]:
 def lately(z: Complex) -> Floats:
     """The largest locking of each agent to the others in the whole, the last half and the last quarter, shape (agents,).
 
-    Agents that began to keep step late kept it nevertheless. Range and chance level as ``locking``, whose number of
-    independent times is that of the quarter.
+    Agents that began to keep step late kept it nevertheless; a shorter stretch is SHORTER less each time it is halved,
+    since its chance level is higher. Range: [0, 1], as ``locking``.
     """
     times = z.shape[1]
-    return np.asarray(np.max([locking(z[:, -max(times // part, 1) :]) for part in (1, 2, 4)], axis=0))
+    parts = [locking(z[:, -max(times // 2**k, 1) :]) - SHORTER * k for k in range(3)]
+    return np.asarray(np.max(parts, axis=0))
 
 
 def _series(window: Window, candidates: Sequence[Candidate]) -> Series | None:
