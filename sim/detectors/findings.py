@@ -196,6 +196,7 @@ def relabelling(finding: Finding, kind: str, rng: np.random.Generator) -> bool:
     again = next((c for c in finding.detector.propose(window, _unheard) if c.key == finding.candidate.key), None)
     if again is None:
         return False
+    again = finding.detector.refine(window, again)
     back = np.argsort(numbers)
     before = finding.detector.portrait(finding.window, finding.candidate, kind).roles
     after = finding.detector.portrait(window, again, kind).roles
