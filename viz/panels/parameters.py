@@ -94,7 +94,8 @@ panels.add("parameters")(
         "Parameters",
         "What the scenario lets you set; changed values are marked and kept at reset.",
         Parameters,
-        order=10,
+        order=30,
         shown=lambda session: session.stored is None,
+        wide=True,
     )
 )
