@@ -159,7 +159,7 @@ def mixture_of(
     for part in parts:
         if part.file is not None:
             table = read_table(part.file)
-            memory = max(memory, table.memory) if asked else table.memory
+            memory = max(memory, table.memory) if asked else max(1, table.memory)
             modules[part.seal] = table.module()
         elif part.compiled:
             modules.setdefault(part.name, importlib.import_module(f"agents.rules.{part.name}"))
