@@ -235,7 +235,7 @@ class Session:
         if run is None or threading.current_thread() is not run.thread:
             return
         self._count += 1
-        if self._built is not run and run.engine is not None:
+        if self._built is not run and (run.engine is not None or run.moment.error):
             self._built = run
             self.world.value += 1
         stopped = not run.moment.playing

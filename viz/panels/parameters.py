@@ -18,6 +18,10 @@ from viz.session import Session
 def Parameters(session: Session) -> None:
     """Those that act now, those the preset or the user changed, and the rest behind a fold."""
     session.world.value  # noqa: B018  the running world tells which act now
+    if session.run is not None and session.run.engine is None and not session.moment.error:
+        # Only the world knows which parameters act on it; to sort them anew under a typing hand would undo the typing.
+        words("The world is being built.", classes=["quiet"])
+        return
     spec, choice = session.spec, session.choice.value
     base = spec.values(choice.preset)
     now = [p for p in spec.parameters if session.acts_now(p.name)]
