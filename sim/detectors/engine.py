@@ -12,6 +12,7 @@ from functools import partial
 from zlib import crc32
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sim.detectors import facts, pooling, replication
 from sim.detectors.core import Candidate, Claim, Detector
@@ -104,12 +105,24 @@ def detect(
     if seed < 0:
         raise ValueError(f"detect: seed must be a whole number of at least 0, got {seed!r}.")
     chosen = [registry.get(name) for name in (registry.names() if detectors is None else detectors)]
+    again = partial(detect, windows=windows, nulls=nulls, alpha=alpha, seed=seed)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _report(
+            log, chosen, again, Settings(alpha, seed, 0, 0, grid), limits=nulls or Surrogates(),
+            turning=detectors is None, reference=reference, say=progress or (lambda _done, _total, _what: None),
+        )  # fmt: skip
+
+
+def _report(
+    log: Log, chosen: Sequence[Detector], again: Callable[..., Report], settings: Settings, *, limits: Surrogates,
+    turning: bool, reference: Reference | Sequence[Log] | None, say: Progress,
+) -> Report:  # fmt: skip
+    """The report of ``detect``; ``again`` detects in a reference log, ``turning`` asks when the organisation changed."""
+    alpha = settings.alpha
     reading = read(log.genuine())
-    say = progress or (lambda _done, _total, _what: None)
     plans, refused = _plan(reading.windows, chosen, log, say)
-    limits = nulls or Surrogates()
     most = limits.chosen(sum(plan.tests for plan in plans), alpha=alpha)
-    settings = Settings(alpha, seed, most, limits.stop, grid)
+    settings = replace(settings, most=most, stop=limits.stop)
     found: list[Finding] = []
     for done, plan in enumerate(plans):
         say(done, len(plans), f"testing {plan.detector.name} {plan.window.run}".strip())
@@ -125,9 +138,10 @@ def detect(
     if reference:
         known = reference if isinstance(reference, Reference) else Reference(fresh=reference)
         asked = sorted({s.detector for s in made})
-        again = partial(detect, windows=windows, detectors=asked, nulls=nulls, alpha=alpha, seed=seed)
-        made = replication.judged(made, known, lambda other: again(other).structures if asked else (), alpha=alpha)
-    turned, turn_rows = _turns(reading.windows, settings) if detectors is None else ([], [])
+        made = replication.judged(
+            made, known, lambda other: again(other, detectors=asked).structures if asked else (), alpha=alpha
+        )
+    turned, turn_rows = _turns(reading.windows, settings) if turning else ([], [])
     say(len(plans), len(plans), "done")
     ledger = [row for finding in found for row in finding.rows] + pooled_rows + turn_rows
     ledger += refused + facts.broken(registry)
