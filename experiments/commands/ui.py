@@ -11,9 +11,12 @@ from typing import Annotated
 
 import typer
 
+from experiments.commands._show import Json, emit
 from experiments.errors import UsageProblem
 
 HELP = """Open the page: watch a scenario organise itself, understand it, steer it, take it away.
+
+With --json its address is printed as one document before it is served.
 
 Example: swarmscope ui --port 8765
 """
@@ -36,6 +39,7 @@ def command(
         str, typer.Option(help="Address to listen on; other machines reach only what is not loopback.")
     ] = "127.0.0.1",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
+    as_json: Json = False,
 ) -> None:
     """See HELP."""
     if not 1 <= port <= 65535:
@@ -50,7 +54,13 @@ def command(
     _free(host, port)
     words = [sys.executable, "-m", "solara", "run", str(ROOT / "viz" / "app.py"), "--production", "--host", host]
     words += ["--port", str(port), "--theme-variant", "light", "--open" if open_browser else "--no-open"]
-    typer.echo(f"The page is at http://{host}:{port} (Ctrl-C ends it).", err=True)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if as_json:
+        told = {"url": url, "host": host, "port": port, "run": None if run is None else str(run.resolve())}
+        emit(told)
+        sys.stdout.flush()
+        os.dup2(2, 1)  # what the server says itself is no part of the document
+    typer.echo(f"The page is at {url} (Ctrl-C ends it).", err=True)
     if os.name == "posix":  # the server takes our place, so that a signal to us is a signal to it
         os.execve(words[0], words, environment)
     done = subprocess.run(words, env=environment, check=False)

@@ -17,6 +17,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+PATIENCE = 180_000  # milliseconds for any one thing to happen on a machine that is busy with others
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,7 +43,7 @@ class Server:
         self.process = subprocess.Popen(words, cwd=folder, env=around, stdout=self.out, stderr=subprocess.STDOUT)
         self._await()
 
-    def _await(self, seconds=120):
+    def _await(self, seconds=300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             assert self.process.poll() is None, self.said()
@@ -99,7 +100,7 @@ def page(browser, server):
     """A fresh tab that remembers nothing; at its end no other machine was asked and the console holds no error."""
     window = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
     tab = window.new_page()
-    tab.set_default_timeout(60_000)
+    tab.set_default_timeout(PATIENCE)
     tab.strange, tab.complaints = [], []
     tab.on("request", lambda r: None if is_ours(r.url, server.url) else tab.strange.append(r.url))
     tab.on("console", lambda m: tab.complaints.append(m.text) if m.type == "error" else None)

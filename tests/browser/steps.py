@@ -27,6 +27,11 @@ def until_time(page, least):
     )
 
 
+def until_reset(page):
+    """Wait until a world that stands still is at time 0 again."""
+    page.wait_for_function("parseFloat(document.querySelector('[data-number=time] b').innerText) === 0")
+
+
 def choose(page, label, option):
     """Choose from a list by its label."""
     page.get_by_label(label, exact=False).first.click(force=True)

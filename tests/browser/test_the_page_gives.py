@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import Server
+from conftest import PATIENCE, Server
 from steps import choose, number, paused, until_time
 
 from experiments.folder import is_run
@@ -123,7 +123,7 @@ def test_a_stored_run_is_seen_in_the_same_page(browser, runs):
     served = Server(runs, f"runs/{name}")
     try:
         page = browser.new_context().new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE)
         page.goto(served.url)
         page.wait_for_selector(".swarm-graph canvas[data-drawn]")
         assert name in page.locator(".rule").inner_text()

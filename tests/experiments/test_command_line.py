@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -297,3 +298,20 @@ def test_ctrl_c_leaves_a_readable_interrupted_folder(tmp_path):
     assert call(["detect", str(folder), "--detectors", "teams"]) == 0
     assert (folder / "report.html").exists()
     assert read_manifest(folder)["status"] == "interrupted"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the server takes the place of the command on POSIX only")
+def test_the_page_tells_a_machine_where_it_is_in_one_document(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-m", "experiments.cli", "ui", "--json", "--no-open", "--port", str(port)]
+    around = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, cwd=tmp_path, env=around, **pipes) as made:
+        try:
+            told = json.loads(made.stdout.read())  # the pipe ends with the document, while the server goes on
+            assert made.poll() is None
+        finally:
+            made.terminate()
+    assert told == {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": port, "run": None}
