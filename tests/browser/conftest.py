@@ -25,6 +25,13 @@ def chromium():
     return next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
 
 
+def chromium_or_skip():
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium on this machine: the page is not tested in a browser here")
+    return path
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -67,11 +74,10 @@ class Server:
         self.out.close()
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread until its driver ends: no test after these may find one.
+@pytest.fixture(scope="module")
 def browser():
-    path = chromium()
-    if path is None:
-        pytest.skip("no Chromium on this machine: the page is not tested in a browser here")
+    path = chromium_or_skip()
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=path, args=FLAGS)
@@ -80,8 +86,9 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, browser):
+def server(tmp_path_factory):
     """One server for all tests; each test has a tab, and so a session, of its own."""
+    chromium_or_skip()
     made = Server(tmp_path_factory.mktemp("page"))
     yield made
     made.close()
