@@ -12,6 +12,7 @@ from scenarios import factory_kernel as kernel
 from scenarios import factory_outcomes as outcomes
 from scenarios import factory_world as columns
 from scenarios.factory import FLOW_GRAPH, mix_of, proficiency_of
+from scenarios.factory_severs import severs
 from scenarios.factory_theory import rate_for_load
 from sim.spec import ParameterError
 from sim.world.books import PENDING
@@ -37,13 +38,14 @@ PHYSICS: dict[str, Callable[..., Any]] = {
 
 def build_factory(setup: Setup) -> Built:
     """The world of the factory from its parameters."""
-    agents = new_agents(setup, agents=int(setup["agents"]), extra=[("served", "i4"), *QUEUE])
+    agents = new_agents(setup, agents=int(setup["agents"]), extra=[("served", "i4"), *QUEUE, ("width", "i4")])
     agents["serving"] = NOBODY
     proficiency = _proficiency(setup)
     row_of = setup.row_of(len(agents))
     pairs = _pairs(setup)
     start, neighbour = neighbour_table(row_of[pairs], keys=agents["key"])
     start, neighbour = start.astype(np.int32), neighbour.astype(np.int32)
+    agents["width"] = np.diff(start)
     entries = _entries(setup, agents, row_of)
     mix = mix_of(setup.values)
     rate = float(setup["rate"]) or _rate(
@@ -65,6 +67,7 @@ def build_factory(setup: Setup) -> Built:
         starts=_table(start, neighbour, row_of, width) if "table" in setup.rules else {},
         grow=grow,
         live=_live(world),
+        severs=severs,
         predefined=("the channels admit one route only: intake, work, review, integration",) if fixed else (),
     )
 

@@ -81,7 +81,7 @@ def inquire(world: Any, log: Any, agent: int, time: float) -> None:
     if world.physics[0].look == 0:
         return
     first = world.start[agent]
-    width = world.start[agent + 1] - first
+    width = np.int64(world.agents[agent].width)
     if width == 0:
         return
     count = world.agents[agent].decisions
@@ -97,7 +97,7 @@ def forget_answers(world: Any, agent: int) -> None:
     """What one agent heard is not there when the next one decides."""
     if world.physics[0].look == 0:
         return
-    for slot in range(world.start[agent + 1] - world.start[agent]):
+    for slot in range(world.agents[agent].width):
         world.asked[slot] = -1.0
 
 
@@ -109,7 +109,7 @@ def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, 
     verb = option % VERBS
     slot = option // VERBS
     first = world.start[agent]
-    reach = slot < world.start[agent + 1] - first
+    reach = slot < world.agents[agent].width
     stage = items[row].stage
     tired = world.physics[0].max_hops > 0 and items[row].hops >= world.physics[0].max_hops
     if verb == DROP or (tired and verb != DO):

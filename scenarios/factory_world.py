@@ -47,7 +47,7 @@ class World(NamedTuple):
     """Everything there is.
 
     ``proficiency`` is (agents, types + 1), its last column for assembly. The neighbours of agent i are
-    ``neighbour[start[i]:start[i + 1]]``, in the order of their keys. ``vector`` and
+    ``neighbour[start[i]:start[i + 1]]``; the first ``width`` of them are in use, in the order of their keys. ``vector`` and
     ``origin`` (items, dimension) are unit vectors. ``entries`` are the agents where items arrive, ``mix`` the cumulated
     shares of task types. ``asked`` is what the agent now deciding heard from its neighbours, -1 where it did not ask;
     ``unasked`` is -1 throughout.
@@ -119,14 +119,14 @@ def sense(world: Any, agent: int) -> Any:
         1 if items[row].trail != NOBODY else 0,
         found,
         np.int64(world.agents[agent].length),
-        world.start[agent + 1] - world.start[agent],
+        np.int64(world.agents[agent].width),
         world.asked,
     )
 
 
 def recall(world: Any, agent: int, task: int) -> Any:
     """The view of ``agent`` when it hears of an outcome: itself as it is now, and the task it is about."""
-    width = world.start[agent + 1] - world.start[agent]
+    width = np.int64(world.agents[agent].width)
     waiting = np.int64(world.agents[agent].length)
     return FactoryView(
         task, OPEN, np.float64(world.proficiency[agent, task]), 0, 0, 0, -1, waiting, width, world.unasked

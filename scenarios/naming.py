@@ -128,6 +128,7 @@ def build(setup: Any) -> Any:
         grow=more_words,
         grow_minds=lambda world, minds: more_room(world, minds, capacity),
         side_by_side=True,
+        severs=severs,
         capacity=f"an agent knows more than {capacity} words; raise parameter 'capacity'",
     )
 
@@ -211,10 +212,19 @@ def payload_of(world: Any, word: int) -> int:
     return world.coined[word] if world.physics[0].pool == 0 else word
 
 
+def absent(world: Any, player: int) -> bool:
+    """True for a player who takes part in no game: taken out, or cut off."""
+    return bool(world.agents[player].muted == 1 or world.agents[player].severed == 1)
+
+
+def severs(world: Any, agent: int, moved: Any) -> None:
+    """Cut off, an agent meets nobody: the games it is drawn for are not played; nothing else follows."""
+
+
 def parties(world: Any, number: int) -> tuple[int, int]:
     """Who decides in game ``number``, or -1, and who else may be changed by it."""
     speaker, hearer = pair_of(world, number)
-    if world.agents[speaker].muted == 1 or world.agents[hearer].muted == 1:
+    if absent(world, speaker) or absent(world, hearer):
         return -1, -1
     return speaker, hearer
 
@@ -228,7 +238,7 @@ def decider(world: Any, number: int) -> int:
 def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
     """One game between the pair foreseen: speak, hear, and let both learn."""
     speaker, hearer = world.pairs[number & RING, 0], world.pairs[number & RING, 1]
-    if world.agents[speaker].muted == 1 or world.agents[hearer].muted == 1:
+    if absent(world, speaker) or absent(world, hearer):
         return
     me = world.agents[speaker]
     view = sense(world, speaker)

@@ -87,11 +87,12 @@ def build(setup: Any) -> Any:
     from sim.world.population import Built, new_agents
 
     n = int(setup["agents"])
-    agents = new_agents(setup, agents=n, extra=[("order", "i8"), ("option", "i8"), ("amount", "f8")])
+    agents = new_agents(setup, agents=n, extra=[("order", "i8"), ("option", "i8"), ("amount", "f8"), ("width", "i8")])
     agents["order"] = np.argsort(agents["key"])
     tied = setup["kind"] == "ties"
     others = np.array([(i, j) for i in range(n) for j in range(n) if i != j and tied], np.int64).reshape(-1, 2)
     start, neighbour = neighbour_table(others, keys=agents["key"])
+    agents["width"] = np.diff(start)
     physics = np.zeros(1, [("seed", "u8"), ("kind", "i8"), ("change", "f8")]).view(np.recarray)
     physics[0] = (setup.seed & 0xFFFFFFFFFFFFFFFF, KINDS.index(str(setup["kind"])), float(setup["change"]))
     starts = {}
@@ -116,7 +117,12 @@ def build(setup: Any) -> Any:
         contacts=None,
         meters={"decisions": decisions},
         starts=starts,
+        severs=severs if tied else None,
     )
+
+
+def severs(world: Any, agent: int, moved: Any) -> None:
+    """Cut off, an agent neither contacts nor is contacted; nothing else follows."""
 
 
 def signal_at(world: Any, number: int) -> int:
@@ -131,7 +137,7 @@ def signal_at(world: Any, number: int) -> int:
 def sense(world: Any, agent: int) -> Any:
     """The view of an agent."""
     signal = signal_at(world, world.count[ROUND]) if world.physics[0].kind == 0 else 0
-    return PlaceboView(signal, world.start[agent + 1] - world.start[agent])
+    return PlaceboView(signal, world.agents[agent].width)
 
 
 def note(outcome: Any) -> tuple[int, float, int]:
@@ -160,6 +166,8 @@ def settle(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float)
 def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, amount: float, time: float) -> None:
     """Record the decision, or the contact that nobody answers."""
     view = sense(world, agent)
+    if world.physics[0].kind == 2 and view.width == 0:
+        return  # nobody can be contacted
     learn(view, minds[agent], Outcome(option, amount), ACTOR, rule[0])
     world.sums[OWN_SUM] += 1.0
     if world.physics[0].kind == 2:

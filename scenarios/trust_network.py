@@ -82,14 +82,12 @@ def build(setup: Any) -> Any:
     from sim.world.population import Built, new_agents
 
     n = int(setup["agents"])
-    agents = new_agents(setup, agents=n, extra=[("order", "i8"), ("option", "i8"), ("amount", "f8")])
+    agents = new_agents(setup, agents=n, extra=[("order", "i8"), ("option", "i8"), ("amount", "f8"), ("width", "i8")])
     agents["order"] = np.argsort(agents["key"])
     others = np.array([(i, j) for i in range(n) for j in range(n) if i != j])
     start, neighbour = neighbour_table(others, keys=agents["key"])
-    source = np.repeat(np.arange(n), n - 1)
-    place = np.empty((n, n), np.int64)
-    place[source, neighbour] = np.tile(np.arange(n - 1), n)
-    back = place[neighbour, source]
+    agents["width"] = n - 1
+    back = back_of(neighbour, agents=n)
     physics = np.zeros(1, [("both", "i8")]).view(np.recarray)
     physics["both"] = int(bool(setup["both"]))
     world = World(agents, start, neighbour, back, physics, np.zeros(16, np.int64), np.zeros(16))
@@ -101,12 +99,26 @@ def build(setup: Any) -> Any:
         rule_values={"keep": float(setup["keep"]), "reinforcement": float(setup["reinforcement"])},
         contacts=None,
         meters={"visits": visits},
+        severs=severs,
     )
+
+
+def back_of(neighbour: np.ndarray, *, agents: int) -> np.ndarray:
+    """For every contact from i to j, the slot of i in the row of j."""
+    source = np.repeat(np.arange(agents), agents - 1)
+    place = np.empty((agents, agents), np.int64)
+    place[source, neighbour] = np.tile(np.arange(agents - 1), agents)
+    return place[neighbour, source]
+
+
+def severs(world: Any, agent: int, moved: Any) -> None:
+    """Cut off, an agent neither visits nor is visited, and what it knows of others does not fade."""
+    world.back[:] = back_of(world.neighbour, agents=len(world.agents))
 
 
 def sense(world: Any, agent: int) -> Any:
     """The view of an agent."""
-    return TrustView(world.start[agent + 1] - world.start[agent])
+    return TrustView(world.agents[agent].width)
 
 
 def note(outcome: Any) -> tuple[int, float, int]:
@@ -133,6 +145,8 @@ def settle(world: Any, minds: Any, rule: Any, log: Any, agent: int, time: float)
 
 def apply(world: Any, minds: Any, rule: Any, log: Any, agent: int, option: int, amount: float, time: float) -> None:
     """A visit: the visitor learns, and in the variant ``both`` the host too."""
+    if world.agents[agent].width == 0:
+        return  # nobody can be visited
     contact = world.start[agent] + option
     host = world.neighbour[contact]
     learn(sense(world, agent), minds[agent], Outcome(option), ACTOR, rule[0])

@@ -21,7 +21,7 @@ PHRASES = {
     "fail": "told {target} that item {item} went badly", "ask": "asked {target}", "message": "wrote to {target}",
     "play": "played with {target}", "visit": "visited {target}", "adopt": "adopted {value}", "decide": "decided {value}",
     "read": "read {artefact}", "write": "wrote {artefact}", "mute": "taken out or brought back by hand",
-    "set": "a parameter was changed by hand",
+    "cut": "cut off or linked again by hand", "set": "a parameter was changed by hand",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from experiments.run import Plan, engine_of
 from sim.record.log import Log
 from sim.spec import ParameterError
 from sim.world.engine import Engine
-from sim.world.interventions import Intervention, perform
+from sim.world.interventions import Intervention, allow, perform
 from viz.tape import Tape
 
 FRAME = 0.05  # seconds between looks at the orders of the page, and the longest a pause may take
@@ -111,6 +111,8 @@ class LiveRun:
                 raise ParameterError(
                     f"parameter '{name}' acts at reset only; these act now: {', '.join(sorted(self._engine.live)) or 'none'}."
                 )
+        elif self._engine is not None:
+            allow(act, self._engine)
         with self._orders:
             self._waiting.append(act)
             self._orders.notify()
@@ -182,6 +184,8 @@ class LiveRun:
 
     def _act(self, acts: list[Intervention]) -> None:
         assert self._engine is not None
+        if acts:
+            self._engine.complete(self.tape)
         for act in acts:
             done = replace(act, time=self._engine.now)
             perform(done, self._engine)

@@ -336,11 +336,18 @@ class Session:
 
     def removed(self) -> list[int]:
         """Numbers of the agents that were taken out by hand and are not back at the moment that is shown."""
+        return self._under("mute", "unmute")
+
+    def severed(self) -> list[int]:
+        """Numbers of the agents that were cut off by hand and are not linked again at the moment that is shown."""
+        return self._under("cut", "join")
+
+    def _under(self, on: str, off: str) -> list[int]:
         state: dict[int, bool] = {}
         for act in self.acts:
-            if act.action in {"mute", "unmute"} and act.time <= self.now:
-                state[act.agent] = act.action == "mute"
-        return sorted(agent for agent, out in state.items() if out)
+            if act.action in {on, off} and act.time <= self.now:
+                state[act.agent] = act.action == on
+        return sorted(agent for agent, lasts in state.items() if lasts)
 
     # Steering -------------------------------------------------------------------------------------------------------
 
@@ -374,6 +381,33 @@ class Session:
         run = self.run
         if run is not None:
             self.attempt(lambda: run.steer(action="mute" if off else "unmute", agent=agent))
+
+    def sever(self, agent: int, *, off: bool = True) -> None:
+        """Close all channels of an agent, or open them again."""
+        run = self.run
+        if run is not None:
+            self.attempt(lambda: run.steer(action="cut" if off else "join", agent=agent))
+
+    @property
+    def severs(self) -> bool:
+        """True when agents of the running world have channels that can be closed."""
+        engine = self.run.engine if self.run is not None else None
+        return engine is not None and engine.built.severs is not None and engine.batches is None
+
+    def find(self, name: str) -> bool:
+        """Choose the agent with an id; False where there is none."""
+        at, wanted = self.stage(), name.strip()
+        if not wanted:
+            self.agent.value = -1
+            return True
+
+        def found() -> None:
+            if at is None or wanted not in at.number:
+                many = 0 if at is None else at.n
+                raise ValueError(f"agent: expected the id of one of the {many:,} agents, got '{wanted[:40]}'.")
+            self.agent.value = at.number[wanted]
+
+        return self.attempt(found)
 
     def copy(self, text: str) -> None:
         """Put text on the clipboard of the browser."""

@@ -23,7 +23,7 @@ def choose(view: Any, state: Any, draws: Any, rule: Any) -> tuple[int, float]:
         rest -= state.liking[slot]
         if rest < 0.0:
             return slot, 1.0
-    return view.width - 1, 1.0
+    return max(view.width - 1, 0), 1.0
 
 
 def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:

@@ -76,6 +76,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "undecided": (),
     "bid": ("replies", "offers"),
     "award": ("replies", "awards"),
+    "cut": (),
 }
 
 # Kinds as the world writes them: a small integer in the buffers, a category in the tables.

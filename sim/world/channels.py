@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -100,3 +101,35 @@ def _refuse_wide(kind: str, width: int) -> None:
 def contact_columns(start: Any, neighbour: Any) -> tuple[np.ndarray, np.ndarray]:
     """The table as two columns (source, target)."""
     return np.repeat(np.arange(len(start) - 1), np.diff(start)), np.asarray(neighbour)
+
+
+def reroute(world: Any, columns: Mapping[str, tuple[np.ndarray, int]], agent: int) -> list[tuple[int, np.ndarray]]:
+    """Bring all rows of contacts that ``agent`` stands in into line with who is cut off now.
+
+    Contacts in use stand first, ordered by key, and are ``agents.width`` many; those cut off stand behind them, also by
+    key. What a mind knows of a contact moves along, so that it is there again when the contact is.
+
+    Args:
+        world: Has ``agents`` (with ``severed`` and ``width``), ``start`` and ``neighbour``.
+        columns: The minds' columns that have a dimension of contacts, each with the number of that axis; by name.
+        agent: Row of the agent that was cut off or linked again.
+
+    Returns:
+        For every row that changed, its number and the old place of each of its contacts, in their new order.
+    """
+    agents, start, neighbour = world.agents, world.start, world.neighbour
+    near = np.searchsorted(start, np.flatnonzero(neighbour == agent), side="right") - 1
+    moved = []
+    for row in np.unique(np.append(near, agent)):
+        others = neighbour[start[row] : start[row + 1]]
+        shut = (agents["severed"][others] == 1) | (agents["severed"][row] == 1)
+        order = np.lexsort((agents["key"][others], shut))
+        agents["width"][row] = np.count_nonzero(~shut)
+        if (order == np.arange(len(order))).all():
+            continue
+        neighbour[start[row] : start[row + 1]] = others[order]
+        for column, axis in columns.values():
+            slots = np.moveaxis(column, axis, 1)
+            slots[row, : len(order)] = slots[row, order]
+        moved.append((int(row), order))
+    return moved

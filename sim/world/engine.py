@@ -16,11 +16,11 @@ from sim.registry import suggest
 from sim.spec import ParameterError, Scenario, Value
 from sim.world.asking import bindings as asking_bindings
 from sim.world.batches import Batches, Mixture, asking_columns
-from sim.world.books import NOW
+from sim.world.books import NOW, PHASE, PLACE, ROUND
 from sim.world.buffer import COST, KINDS_AT, ROWS, SEQ, Buffer, new_buffer
 from sim.world.interventions import Intervention, perform
 from sim.world.linker import link
-from sim.world.loops import BUFFER, CAPACITY, DECISIONS, SLICE, TIME
+from sim.world.loops import BUFFER, CAPACITY, DECISIONS, SLICE, TIME, advance_rounds
 from sim.world.population import Built, Minds, Setup, side_by_side
 
 BUFFER_ROWS = 1 << 16
@@ -111,6 +111,7 @@ class Engine:
         self.world = self.built.world
         rules = mixture.rules if mixture is not None else (rule,)
         self.minds, self.rule = new_minds(rules, self.built, agents=len(self.world.agents))
+        self._rules = rules
         mode = self.plan
         self.log: Buffer = new_buffer(buffer_rows, mode=mode.mode, start=mode.start, end=mode.end, share=mode.share)
         bindings = {"choose": rule.choose, "learn": rule.learn, **self.built.physics}
@@ -153,6 +154,16 @@ class Engine:
         """Names of the parameters that act on the running world."""
         of_rule = [n for n in self.rule.dtype.names or () if any(p.name == n for p in self.scenario.parameters)]
         return [*of_rule, *self.built.live]
+
+    def slotted(self) -> dict[str, tuple[np.ndarray, int]]:
+        """The minds' columns that have a dimension of contacts, each with the number of that axis, by name."""
+        places = {name: dims for rule in self._rules for name, (_, dims, _) in rule.STATE.items() if "slots" in dims}
+        return {name: (self.minds[name], 1 + dims.index("slots")) for name, dims in places.items()}
+
+    def complete(self, sink: Sink | None) -> None:
+        """Bring the moment that is under way to its end, so that an intervention made now can be repeated from its time."""
+        rounds = self.built.loop is advance_rounds and (self.world.count[PLACE] > 0 or self.world.count[PHASE] > 0)
+        self.advance(float(self.world.count[ROUND] + 1) if rounds else self.now, sink)
 
     def beside(self) -> Log:
         """Everything of the run's log but its events: agents, initial contacts, what was kept, what was predefined."""

@@ -10,13 +10,18 @@ import numpy as np
 from sim.record.events import KIND_CODES, ORIGIN_CODES
 from sim.spec import ParameterError
 from sim.world.buffer import ROWS, emit
+from sim.world.channels import reroute
 
-ACTIONS = ("mute", "unmute", "set")
+ACTIONS = ("mute", "unmute", "cut", "join", "set")
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """At ``time``: ``mute`` or ``unmute`` the agent in row ``agent``, or ``set`` the live parameter ``name`` to ``value``."""
+    """At ``time``: one ``action`` on the agent in row ``agent``, or ``set`` the live parameter ``name`` to ``value``.
+
+    ``mute`` and ``unmute``: the agent stops acting, and begins again; others may still turn to it. ``cut`` and ``join``:
+    all its channels close, in both directions, and open again; what it holds stays its own.
+    """
 
     time: float
     action: str
@@ -31,30 +36,51 @@ class Intervention:
             raise ParameterError(f"intervention: time must be at least 0, got {self.time}.")
 
 
+def allow(intervention: Intervention, engine: Any) -> None:
+    """Raise ParameterError where ``intervention`` cannot be done to this world."""
+    agents, name = len(engine.world.agents), engine.scenario.name
+    if intervention.action == "set":
+        return
+    if not 0 <= intervention.agent < agents:
+        raise ParameterError(f"intervention: agent must be a row from 0 to {agents - 1}, got {intervention.agent}.")
+    if intervention.action in {"cut", "join"}:
+        if engine.built.severs is None:
+            raise ParameterError(
+                f"scenario '{name}': its agents have no channels to each other here, so none can be cut."
+            )
+        if engine.batches is not None:
+            raise ParameterError(
+                f"scenario '{name}': agents can be cut off only where compiled rules decide, for a mind with a memory "
+                "knows its contacts by their places; take the agent out instead."
+            )
+
+
 def perform(intervention: Intervention, engine: Any) -> None:
     """Apply one intervention to a running engine and record it as an event."""
-    agents = engine.world.agents
+    allow(intervention, engine)
+    agents, agent = engine.world.agents, intervention.agent
     if intervention.action == "set":
         engine.set(intervention.name, intervention.value)
+    elif intervention.action in {"cut", "join"}:
+        agents["severed"][agent] = 1 if intervention.action == "cut" else 0
+        moved = reroute(engine.world, engine.slotted(), agent) if hasattr(engine.world, "neighbour") else []
+        engine.built.severs(engine.world, agent, moved)
     else:
-        if not 0 <= intervention.agent < len(agents):
-            raise ParameterError(
-                f"intervention: agent must be a row from 0 to {len(agents) - 1}, got {intervention.agent}."
-            )
-        agents["muted"][intervention.agent] = 1 if intervention.action == "mute" else 0
+        agents["muted"][agent] = 1 if intervention.action == "mute" else 0
         if intervention.action == "unmute" and "wake" in engine.built.physics:
-            engine.built.physics["wake"](engine.world, intervention.agent, engine.now)
+            engine.built.physics["wake"](engine.world, agent, engine.now)
     _record(intervention, engine)
+
+
+KINDS = {"set": "set", "mute": "mute", "unmute": "mute", "cut": "cut", "join": "cut"}
 
 
 def _record(intervention: Intervention, engine: Any) -> None:
     """Interventions come from a person, have no sequence number of the world's own making, and cost nothing."""
-    kind = KIND_CODES["set"] if intervention.action == "set" else KIND_CODES["mute"]
+    kind = KIND_CODES[KINDS[intervention.action]]
     value = float(intervention.value) if isinstance(intervention.value, int | float) else np.nan
-    if intervention.action == "unmute":
-        value = 0.0
-    elif intervention.action == "mute":
-        value = 1.0
+    if intervention.action != "set":
+        value = 1.0 if intervention.action in {"mute", "cut"} else 0.0
     before = int(engine.log.count[ROWS])
     emit(
         engine.log, intervention.time, kind, intervention.agent, -1, -1, -1, -1, -1, value, 0.0, np.nan,

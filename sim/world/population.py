@@ -13,7 +13,7 @@ from numba import njit
 from sim.spec import Value
 from sim.world.draws import stream
 
-AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i4"), ("muted", "i1")]
+AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i4"), ("muted", "i1"), ("severed", "i1")]
 
 
 @njit(cache=True)
@@ -78,6 +78,8 @@ class Built:
         meters: Name to a function of (world, log buffer): whole-array figures for data collection.
         side_by_side: Agents and minds share rows of memory, for scenarios whose turns touch agents at random.
         live: Parameter name to a function of the value that changes the running world.
+        severs: What else has to follow when an agent is cut off or linked again: a function of (world, agent, moved), where
+            ``moved`` are the (row, order) of ``sim.world.channels.reroute``; None where there is nothing to cut.
         labels: Label of every row, or None.
         bound: Rows whose choice is fixed by the scenario, (agents,) bool: they keep their rule whatever the mind; or None.
         capacity: What to say when a declared capacity overflowed.
@@ -97,6 +99,7 @@ class Built:
     grow_minds: Callable[[Any, Any], Any] | None = None
     side_by_side: bool = False
     live: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
+    severs: Callable[[Any, int, list[tuple[int, np.ndarray]]], None] | None = None
     labels: list[str] | None = None
     bound: np.ndarray | None = None
     capacity: str = "a declared capacity is too small"
@@ -105,7 +108,7 @@ class Built:
 
 
 def new_agents(setup: Setup, *, agents: int, extra: list[Any], in_key_order: bool = False) -> Any:
-    """The population's columns as a record array (agents,): key, stream, decisions, muted, and the scenario's ``extra``.
+    """The population's columns as a record array (agents,): key, stream, decisions, muted, severed, and ``extra``.
 
     Keys depend on the seed and the agent's number, never on its row. With ``in_key_order`` agents are numbered in the order
     of their keys, so that a pick by key needs no table where rows are numbers.

@@ -38,6 +38,12 @@ def test_charts_share_the_axis_of_time_and_are_tables_too(open_page):
     box = chart.locator("svg").bounding_box()
     page.mouse.click(box["x"] + 60, box["y"] + 40)
     page.wait_for_function(f"parseFloat(document.querySelector('[data-number=time] b').innerText) < {now}")
+    for kind, begins in (("svg", b"<svg"), ("png", b"\x89PNG")):
+        with page.expect_download() as waits:
+            chart.locator(f"[data-take={kind}]").click()
+        assert waits.value.suggested_filename == f"factory-latency.{kind}"
+        assert Path(waits.value.path()).read_bytes().startswith(begins)
+    assert page.locator(".panel-charts [data-made=command]").inner_text().startswith("swarmscope run factory --preset")
     # The cursor stands at the same place in every chart.
     places = page.eval_on_selector_all(
         ".swarm-charts .cursor", "paths => paths.map(p => p.getAttribute('d').slice(0, 6))"

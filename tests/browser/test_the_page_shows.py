@@ -59,7 +59,7 @@ def test_nothing_stable_says_why(open_page):
     assert re.search(r"\d claims tested in [\d,]+ events", page.locator(".panel-structures").inner_text())
 
 
-def test_an_agent_is_seen_taken_out_and_brought_back(open_page):
+def test_an_agent_is_seen_taken_out_cut_off_and_found_by_its_id(open_page):
     page = open_page()
     until_time(page, 20)
     page.locator(CANVAS).focus()
@@ -78,6 +78,19 @@ def test_an_agent_is_seen_taken_out_and_brought_back(open_page):
     page.get_by_role("button", name="Bring back").click()
     page.wait_for_selector("[data-act=unmute]")
     page.wait_for_function("document.querySelector('svg.timeline').dataset.acts === '2'")
+    page.get_by_label("Find agent by id").fill("7")
+    page.get_by_label("Find agent by id").press("Enter")
+    page.wait_for_selector("[data-agent='7']")
+    page.get_by_role("button", name="Cut off").click()
+    page.wait_for_selector("[data-act=cut]")
+    page.wait_for_selector("text=Agent 7, cut off")
+    page.wait_for_function("document.querySelector('.swarm-graph canvas').dataset.severed === '1'")
+    page.get_by_role("button", name="Link again").click()
+    page.wait_for_selector("[data-act=join]")
+    page.wait_for_function("document.querySelector('.swarm-graph canvas').dataset.severed === '0'")
+    page.get_by_label("Find agent by id").fill("700")
+    page.get_by_label("Find agent by id").press("Enter")
+    page.wait_for_selector(".trouble:has-text('expected the id of one of the 48 agents')")
 
 
 def test_a_click_on_the_picture_finds_the_agent_below_it(open_page):

@@ -10,7 +10,7 @@ from viz.panels.panel import Panel, panels
 from viz.parts import button, words
 from viz.session import Session
 
-HINT = "Move a parameter that acts now, or click an agent and take it out: what follows is shown here."
+HINT = "Move a parameter that acts now, or click an agent and take it out or cut it off: what follows is shown here."
 MOST_SHOWN = 8
 MOST_EVENTS = 100_000
 
@@ -21,10 +21,7 @@ def Acts(session: Session) -> None:
     session.beat.value  # noqa: B018  the log grows
     acts = session.acts
     if not acts:
-        words(
-            "Move a parameter that acts now, or click an agent and take it out: what follows is shown here.",
-            classes=["quiet"],
-        )
+        words(HINT, classes=["quiet"])
         return
     log = session.log(most=MOST_EVENTS)
     made = effects(log, acts, now=session.moment.now) if log is not None else []

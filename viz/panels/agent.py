@@ -1,4 +1,4 @@
-"""Panel: the agent that was clicked: rule, partners, what it holds, cost, last events; and taking it out."""
+"""Panel: the agent that was clicked: rule, partners, queue, cost, last events; taking it out, cutting it off."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ def Agent(session: Session) -> None:
         words("Click an agent in the picture, or step through them with [ and ].", classes=["quiet"])
         return
     seen = individual(tape.between(-1.0, session.now), at.ids[agent])
-    gone = agent in session.removed()
+    gone, apart = agent in session.removed(), agent in session.severed()
+    state = f"{', taken out' if gone else ''}{', cut off' if apart else ''}"
     with solara.Div(classes=["line", "tight"]):
-        words(f"Agent {at.names[agent]}{', taken out' if gone else ''}", tag="h3", data_agent=at.names[agent])
+        words(f"Agent {at.names[agent]}{state}", tag="h3", data_agent=at.names[agent])
         if session.run is not None:
             label = "Bring back" if gone else "Take out"
             about = "The agent stops acting from now on; others may still turn to it. An event in the log."
             button(label, lambda: session.mute(agent, off=not gone), about=about, data_role="mute")
+        if session.severs:
+            label = "Link again" if apart else "Cut off"
+            about = "All its channels close, in both directions; what it holds stays its own. An event in the log."
+            button(label, lambda: session.sever(agent, off=not apart), about=about, data_role="cut")
         button("Close", lambda: session.agent.set(-1))
     if session.run is not None:
         rule = rule_module(session.run.plan.rule, session.run.plan.scenario)

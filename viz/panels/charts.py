@@ -10,6 +10,7 @@ import solara
 
 from sim.instruments.reading import instruments
 from viz.analyst import Found
+from viz.command import Command
 from viz.panels.panel import Panel, panels
 from viz.parts import words
 from viz.session import Session
@@ -30,6 +31,7 @@ def Charts(session: Session) -> None:
     live = [] if tape is None else [busy(tape, now=session.moment.now, end=session.horizon)]
     cursor = session.cursor.value
     ChartsWidget.element(
+        title=session.title,
         lines=[*live, *read],
         acts=[{"time": act.time} for act in session.acts],
         end=float(session.horizon),
@@ -37,6 +39,7 @@ def Charts(session: Session) -> None:
         cursor=-1.0 if cursor is None else float(cursor),
         on_cursor=lambda at: session.scrub(None if at < 0 else at),
     )
+    Command(session)
     if found is not None and read:
         words(f"Instruments as of time {found.until:.4g}; events as they happen.", classes=["quiet"])
 

@@ -10,6 +10,7 @@ import solara
 from experiments.report.words import measured, number
 from experiments.run import Plan
 from viz.analyst import Found
+from viz.command import Command
 from viz.panels.panel import Panel, panels
 from viz.parts import COLOURS, button, words
 from viz.scene import Stage, scene
@@ -65,6 +66,8 @@ def Both(session: Session, aside: Aside) -> None:
     with solara.Div(classes=["columns"]):
         Small("A, set aside", aside.stage, aside.tape, min(session.now, aside.end))
         Small("B, running", at, tape, session.now)
+    for plan in (aside.plan, run.plan):
+        Command(session, plan)
     rows = differing(aside.plan, run.plan)
     measures = instruments_of(aside.found, session.found.value)
     with solara.v.Html(tag="table", attributes={"data-table": "compare"}):

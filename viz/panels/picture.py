@@ -6,6 +6,8 @@ import numpy as np
 import solara
 
 from experiments.report.words import number
+from viz.command import Command
+from viz.entries import Field
 from viz.panels.panel import Panel, panels
 from viz.parts import COLOURS, mark, words
 from viz.scene import Scene, Stage, roles_at
@@ -26,10 +28,14 @@ def Picture(session: Session) -> None:
     found = session.found.value
     colour, roles = roles_at(found.structures if found else (), stage, session.pointed())
     if stage.side:
-        Field(session, stage, scene, colour)
+        Cells(session, stage, scene, colour)
     else:
         Graph(session, stage, scene, colour)
     Legend(stage, scene, roles)
+    with solara.Div(classes=["line", "tight"]):
+        with solara.Div(classes=["find"]):
+            Field("Find agent by id", "", session.find).key(f"find-{session.world.value}")
+        Command(session)
 
 
 @solara.component
@@ -47,6 +53,7 @@ def Graph(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
         palette=COLOURS,
         lit=session.lit(),
         removed=session.removed(),
+        severed=session.severed(),
         since=since,
         caption=f"{stage.n} agents and the traffic between them; [ and ] choose an agent",
         selected=session.agent.value,
@@ -55,7 +62,7 @@ def Graph(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
 
 
 @solara.component
-def Field(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> None:
+def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> None:
     """A large population as cells."""
     cells = stage.side**2
     here = solara.use_memo(lambda: np.bincount(stage.cell, minlength=cells), [id(stage)])

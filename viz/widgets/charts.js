@@ -7,6 +7,41 @@ function make(name, attributes, parent, text) {
   if (parent) parent.append(node);
   return node;
 }
+// What a stylesheet gives on the page stands in the picture itself once it is taken away.
+const STYLED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family"];
+function alone(svg, heading) {
+  const copy = svg.cloneNode(true), wide = +svg.getAttribute("width"), high = +svg.getAttribute("height"), head = 22;
+  const here = [...svg.querySelectorAll("*")], there = [...copy.querySelectorAll("*")];
+  here.forEach((node, k) => {
+    const style = getComputedStyle(node);
+    for (const name of STYLED) there[k].style.setProperty(name, style.getPropertyValue(name));
+  });
+  const style = getComputedStyle(svg), whole = make("svg", { xmlns: NS, width: wide, height: high + head, viewBox: `0 0 ${wide} ${high + head}` }, null);
+  make("rect", { width: wide, height: high + head, fill: style.getPropertyValue("--ground").trim() || "#ffffff" }, whole);
+  make("text", { x: 8, y: 16, fill: style.color, "font-family": style.fontFamily, "font-size": 13, "font-weight": 600 }, whole, heading);
+  const part = make("g", { transform: `translate(0 ${head})` }, whole);
+  part.append(...copy.childNodes);
+  return new XMLSerializer().serializeToString(whole);
+}
+function give(address, name) {
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+}
+function take(svg, heading, name, kind) {
+  const text = alone(svg, heading), address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+  if (kind === "svg") { give(address, name + ".svg"); return; }
+  const image = new Image();
+  image.onload = () => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 2 * image.width; canvas.height = 2 * image.height;
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    give(canvas.toDataURL("image/png"), name + ".png");
+  };
+  image.src = address;
+}
 const said = (v) => (v === null ? "–" : Math.abs(v) >= 1e4 ? Math.round(v).toLocaleString("en") : String(+v.toPrecision(3)));
 function levels(low, high) {
   const raw = (high - low) / 3 || 1, power = 10 ** Math.floor(Math.log10(raw));
@@ -29,7 +64,9 @@ function render({ model, el }) {
       const part = document.createElement("figure");
       part.dataset.chart = line.name;
       const head = document.createElement("figcaption");
-      head.textContent = line.title + (line.unit ? ` (${line.unit})` : "");
+      const name = document.createElement("span");
+      name.textContent = line.title + (line.unit ? ` (${line.unit})` : "");
+      head.append(name);
       head.title = line.about;
       const svg = make("svg", { role: "img", height: high }, null);
       svg.setAttribute("aria-label", `${line.title}: ${line.points.length ? said(line.points[line.points.length - 1][1]) : "no value"} at the end`);
@@ -44,6 +81,15 @@ function render({ model, el }) {
         row.insertCell().textContent = typeof v === "string" ? v : said(v);
       }
       table.append(rows);
+      for (const kind of ["svg", "png"]) {
+        const taken = document.createElement("button");
+        taken.textContent = kind.toUpperCase();
+        taken.className = "take";
+        taken.dataset.take = kind;
+        taken.title = `Download the chart of ${line.title} as ${kind.toUpperCase()}`;
+        taken.addEventListener("click", () => take(svg, `${model.get("title")}: ${name.textContent}`, `${model.get("title")}-${line.name}`, kind));
+        head.append(taken);
+      }
       part.append(head, svg, table);
       box.append(part);
       svg.addEventListener("pointerdown", (event) => {

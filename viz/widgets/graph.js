@@ -42,6 +42,7 @@ function render({ model, el }) {
     colours: () => { data.colours = floats(model.get("colours")); },
     names: () => { data.names = model.get("names"); },
     lit: () => { data.lit = new Set(model.get("lit")); },
+    severed: () => { data.severed = new Set(model.get("severed")); },
     removed: () => { data.removed = new Set(model.get("removed")); },
     selected: () => { data.selected = model.get("selected"); },
     palette: () => { data.palette = model.get("palette"); },
@@ -97,7 +98,7 @@ function render({ model, el }) {
   }
 
   function agents(fx, fy, some) {
-    const { n, lit, removed, selected, palette, names } = data;
+    const { n, lit, removed, severed, selected, palette, names } = data;
     pen.textAlign = "center";
     pen.font = "11px system-ui, sans-serif";
     for (let i = 0; i < n; i++) {
@@ -109,6 +110,10 @@ function render({ model, el }) {
       if (gone) { pen.strokeStyle = paint.ink; pen.lineWidth = 1.2; pen.setLineDash([2, 2]); pen.stroke(); pen.setLineDash([]); }
       else pen.fill();
       if (gone) { pen.beginPath(); pen.moveTo(x - r, y - r); pen.lineTo(x + r, y + r); pen.moveTo(x + r, y - r); pen.lineTo(x - r, y + r); pen.stroke(); }
+      if (severed.has(i)) {
+        pen.strokeStyle = paint.ink; pen.lineWidth = 1.4; pen.setLineDash([3, 3]);
+        pen.beginPath(); pen.arc(x, y, r + 6, 0, ROUND); pen.stroke(); pen.setLineDash([]);
+      }
       if (i === selected || (some && bright)) {
         pen.strokeStyle = paint.ink; pen.lineWidth = i === selected ? 2.6 : 1.2;
         outline(pen, c, x, y, r + (i === selected ? 2 : 0)); pen.stroke();
@@ -146,6 +151,7 @@ function render({ model, el }) {
     canvas.dataset.drawn = drawn;
     canvas.dataset.lit = data.lit.size;
     canvas.dataset.agents = data.n;
+    canvas.dataset.severed = data.severed.size;
     canvas.dataset.selected = data.selected;
   }
 
@@ -174,7 +180,7 @@ function render({ model, el }) {
     if (i < 0) return;
     const r = canvas.getBoundingClientRect();
     const count = data.loads.length === data.n ? Math.round(data.loads[i]) : 0;
-    tip.textContent = `agent ${data.names[i]}: ${count} events ${data.since}` + (data.removed.has(i) ? ", taken out" : "");
+    tip.textContent = `agent ${data.names[i]}: ${count} events ${data.since}` + (data.removed.has(i) ? ", taken out" : "") + (data.severed.has(i) ? ", cut off" : "");
     tip.style.left = Math.min(event.clientX - r.left + 12, r.width - 190) + "px";
     tip.style.top = event.clientY - r.top + 12 + "px";
   });

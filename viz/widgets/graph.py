@@ -25,7 +25,8 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
     Traits to the browser: ``places`` (x, y in 0..1 per agent, packed), ``names``, ``links`` (giver, receiver per link,
     packed), ``traffic`` (one number per link, packed: width), ``loads`` (one per agent, packed: size), ``colours`` (per
     agent, packed: 0 for plain, else number of colour and shape from 1), ``palette``, ``lit`` (agents that stand out),
-    ``removed`` (agents drawn as taken out), ``since`` (words on the span of the counts), ``caption`` (what a screen
+    ``removed`` and ``severed`` (agents drawn as
+    taken out, and as cut off), ``since`` (words on the span of the counts), ``caption`` (what a screen
     reader says), ``height`` in pixels. Both ways: ``selected``, an agent or -1.
     """
 
@@ -40,6 +41,7 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
     colours = traitlets.Bytes(b"").tag(sync=True)
     palette = traitlets.List(traitlets.Unicode()).tag(sync=True)
     lit = traitlets.List(traitlets.Int()).tag(sync=True)
+    severed = traitlets.List(traitlets.Int()).tag(sync=True)
     removed = traitlets.List(traitlets.Int()).tag(sync=True)
     since = traitlets.Unicode("").tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)

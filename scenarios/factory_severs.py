@@ -1,0 +1,56 @@
+"""Cutting off in the factory: trails end where an agent is cut off, and remembered options follow their contacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.world.view import VERBS
+from sim.world.work import FREE, HOP_FREE, HOP_ROOM, NOBODY, ROOM
+
+
+def severs(world: Any, agent: int, moved: list[tuple[int, np.ndarray]]) -> None:
+    """What follows in the items when ``agent`` is cut off or linked again (see ``sim.world.population.Built``).
+
+    No outcome and no refused item travels over a channel that is closed: the trail of an item that the agent holds is
+    forgotten, and a trail that leads through the agent ends before it.
+    """
+    for row, order in moved:
+        own = np.flatnonzero(world.hops["agent"] == row)
+        slot, verb = np.divmod(world.hops["option"][own], VERBS)
+        known = slot < len(order)
+        world.hops["option"][own[known]] = np.argsort(order)[slot[known]] * VERBS + verb[known]
+    if world.agents["severed"][agent] == 1:
+        _end_trails(world, agent)
+
+
+def _end_trails(world: Any, agent: int) -> None:
+    items, hops = world.items, world.hops
+    used = np.ones(len(items), bool)
+    used[_chain(items["link"], int(world.count[FREE]), int(world.count[ROOM]))] = False
+    for row in np.flatnonzero(used & (items["trail"] != NOBODY)):
+        trail = _chain(hops["before"], int(items["trail"][row]), len(hops))
+        if items["holder"][row] == agent:
+            kept = 0
+        elif (hops["agent"][trail] == agent).any():
+            kept = int(np.argmax(hops["agent"][trail] == agent))
+        else:
+            continue
+        if kept:
+            hops["before"][trail[kept - 1]] = NOBODY
+        else:
+            items["trail"][row] = NOBODY
+        for place in trail[kept:]:
+            hops["before"][place] = world.count[HOP_FREE]
+            world.count[HOP_FREE] = place
+            world.count[HOP_ROOM] += 1
+
+
+def _chain(link: np.ndarray, first: int, most: int) -> np.ndarray:
+    """Rows of a chain, at most ``most`` of them."""
+    made = []
+    while first != NOBODY and len(made) < most:
+        made.append(first)
+        first = int(link[first])
+    return np.array(made, np.int64)

@@ -1,0 +1,23 @@
+"""The line under a picture: the command that makes again what it shows, to be copied."""
+
+from __future__ import annotations
+
+import solara
+
+from experiments.run import Plan
+from viz.parts import button, words
+from viz.session import Session
+
+
+@solara.component
+def Command(session: Session, plan: Plan | None = None) -> None:
+    """The command of ``plan``, or of the run that is looked at; nothing for a log that was there already."""
+    session.world.value  # noqa: B018  another world, another command
+    shown = plan or (session.run.plan if session.run is not None else None)
+    if shown is None:
+        return
+    by_hand = "" if plan is not None or not session.acts else " (without what was done by hand)"
+    with solara.Div(classes=["line", "tight", "made"]):
+        words(f"Made by{by_hand}", tag="span", classes=["quiet"])
+        words(shown.command(), tag="code", data_made="command")
+        button("Copy", lambda: session.copy(shown.command()), about="Copy the command that makes this again")
