@@ -49,7 +49,7 @@ def _end_trails(world: Any, agent: int) -> None:
 
 def _chain(link: np.ndarray, first: int, most: int) -> np.ndarray:
     """Rows of a chain, at most ``most`` of them."""
-    made = []
+    made: list[int] = []
     while first != NOBODY and len(made) < most:
         made.append(first)
         first = int(link[first])

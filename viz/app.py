@@ -68,6 +68,7 @@ def Shell(session: Session) -> None:
     KeysWidget.element(
         theme=session.theme.value,
         copied=session.copied.value,
+        part=session.part.value,
         file=session.file.value[1],
         saved=session.file.value[0],
         on_first=first,

@@ -13,6 +13,7 @@ from viz.session import Session
 def Command(session: Session, plan: Plan | None = None) -> None:
     """The command of ``plan``, or of the run that is looked at; nothing for a log that was there already."""
     session.world.value  # noqa: B018  another world, another command
+    session.beat.value  # noqa: B018  something may have been done by hand
     shown = plan or (session.run.plan if session.run is not None else None)
     if shown is None:
         return

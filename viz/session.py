@@ -185,8 +185,9 @@ class Session:
         if self.run is not None:
             return self.run.moment
         end = self.stored.span[1] if self.stored is not None else 0.0
-        count = self.stored.events.height if self.stored is not None else 0
-        return Moment(end, end, count, 0.0, playing=False, rate=0.0)
+        events = self.stored.events if self.stored is not None else None
+        cost = float(events["cost"].sum() or 0.0) if events is not None and "cost" in events.columns else 0.0
+        return Moment(end, end, 0 if events is None else events.height, cost, playing=False, rate=0.0)
 
     @property
     def now(self) -> float:

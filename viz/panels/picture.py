@@ -67,7 +67,9 @@ def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
     cells = stage.side**2
     here = solara.use_memo(lambda: np.bincount(stage.cell, minlength=cells), [id(stage)])
     busy = np.bincount(stage.cell, weights=scene.activity, minlength=cells) / np.maximum(here, 1)
-    level = np.where(here == 0, 255, np.sqrt(busy / max(float(busy.max()), 1e-9)) * 254).astype(np.uint8)
+    # The busiest few in a hundred share one shade, so that a single one does not make all others pale.
+    most = max(float(np.quantile(busy[here > 0], 0.98)), float(busy.max()) / 10, 1e-9)
+    level = np.where(here == 0, 255, np.sqrt(np.minimum(busy / most, 1.0)) * 254).astype(np.uint8)
     marks = b""
     lit = session.lit()
     if lit:
@@ -96,7 +98,7 @@ def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
 @solara.component
 def Legend(stage: Stage, scene: Scene, roles: list[str]) -> None:
     """What width, size and colour mean here."""
-    drawn = "darker cells are busier" if stage.side else "arrow width: traffic; size: activity"
+    drawn = "stronger cells are busier" if stage.side else "arrow width: traffic; size: activity"
     many = f"{stage.n:,} agents are too many to draw one by one; " if stage.side else ""
     words(
         f"{many}{drawn}, from time {number(scene.start)} to {number(scene.end)}. Click an agent to see what it does.",

@@ -110,7 +110,7 @@ function render({ model, el }) {
     svg.setAttribute("width", wide);
     svg.replaceChildren();
     const values = line.points.map((p) => p[1]).filter((v) => v !== null);
-    const steps = levels(Math.min(0, ...values), Math.max(...values, 1e-9)), low = steps[0], most = steps[steps.length - 1];
+    const steps = levels(Math.min(0, ...values), Math.max(0, ...values) || 1), low = steps[0], most = steps[steps.length - 1];
     const x = (t) => left + (wide - left - right) * Math.min(t / end, 1);
     const y = (v) => high - foot - (high - foot - top) * (v - low) / (most - low);
     for (const v of steps) {

@@ -53,6 +53,12 @@ function render({ model, el }) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   });
+  // What opens over the page is brought into sight, for it opens at the top.
+  model.on("change:part", () => {
+    if (!model.get("part")) return;
+    const behaviour = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+    setTimeout(() => window.scrollTo({ top: 0, behavior: behaviour }), 50);
+  });
   let theme = "";
   try { theme = localStorage.getItem(STORE) || ""; } catch (error) { /* private windows keep nothing */ }
   if (!theme) theme = window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";

@@ -13,7 +13,7 @@ class KeysWidget(anywidget.AnyWidget):  # type: ignore[misc]
 
     Traits: ``theme`` (to remember; light or dark), ``copied`` (a number, a line end, and the text to copy, so that the
     same text can be copied twice), ``saved`` (a number, a name and a MIME type, one a line: save ``file`` under that
-    name). From the browser: ``first``, the theme to begin with.
+    name), ``part`` (what is open over the page). From the browser: ``first``, the theme to begin with.
     """
 
     _esm = HERE / "keys.js"
@@ -21,5 +21,6 @@ class KeysWidget(anywidget.AnyWidget):  # type: ignore[misc]
     theme = traitlets.Unicode("").tag(sync=True)
     file = traitlets.Bytes(b"").tag(sync=True)
     saved = traitlets.Unicode("").tag(sync=True)
+    part = traitlets.Unicode("").tag(sync=True)
     copied = traitlets.Unicode("").tag(sync=True)
     first = traitlets.Unicode("").tag(sync=True)
