@@ -117,7 +117,7 @@ def _chains(
     start: np.ndarray, neighbour: np.ndarray, proficiency: np.ndarray, attempt: float
 ) -> list[tuple[csr_matrix, np.ndarray]]:
     """``(Q, do)`` of every skill."""
-    able = attempt * proficiency.T
+    able = attempt * np.asarray(proficiency, dtype=np.float64).T
     return [(passing(start, neighbour, do), do) for do in able]
 
 

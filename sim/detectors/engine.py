@@ -333,24 +333,25 @@ def _lasting(plan: Plan, candidate: Candidate, settings: Settings) -> tuple[Row,
         return _untested(
             plan, candidate, "insufficient data", f"windows need {least} events, there are {uses.sum()}"
         ), None
-    tests, middle = [], None
-    for count in grid:
+    tests: dict[int, Test] = {}
+    middle = None
+    for count in (grid[1], grid[0], grid[2]):
+        if all(t.p[0] <= 1.0 / (1.0 + settings.most) for t in tests.values()) and len(tests) == AGREEMENT:
+            break  # the least p there can be, twice: a third length could not change the second smallest
         parts = plan.window.parts(count, of=uses)
         frames = Frames(*plan.detector.frames(parts, candidate, plan.window))
-        middle = frames if count == grid[1] else middle
-        tests.append(
-            compare(
-                frames,
-                lambda f: np.array([persistence(f)]),
-                NULLS["N4"],
-                most=settings.most,
-                stop=settings.stop,
-                rng=settings.rng(plan.detector.name, plan.window.run, candidate.about, LASTS, str(count)),
-            )
+        middle = middle or frames
+        tests[count] = compare(
+            frames,
+            lambda f: np.array([persistence(f)]),
+            NULLS["N4"],
+            most=settings.most,
+            stop=settings.stop,
+            rng=settings.rng(plan.detector.name, plan.window.run, candidate.about, LASTS, str(count)),
         )
-    p = min(1.0, len(grid) / AGREEMENT * sorted(float(t.p[0]) for t in tests)[AGREEMENT - 1])
-    centre = tests[1]
-    lengths = ", ".join(f"{c} windows p = {float(t.p[0]):.2g}" for c, t in zip(grid, tests, strict=True))
+    p = min(1.0, len(grid) / AGREEMENT * sorted(float(t.p[0]) for t in tests.values())[AGREEMENT - 1])
+    centre = tests[grid[1]]
+    lengths = ", ".join(f"{c} windows p = {float(tests[c].p[0]):.2g}" for c in sorted(tests))
     row = replace(
         _untested(plan, candidate, "beaten" if p <= settings.alpha else "not beaten", lengths),
         p=p,

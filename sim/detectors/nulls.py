@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.detectors.rewiring import exchanged
+from sim.detectors.shuffles import Alike, alike, shuffled
 from sim.detectors.window import Floats, Ints
 
 CHUNK = 16  # neighbouring handoffs of one sender among which NT permutes task types
@@ -85,6 +86,11 @@ class Handoffs:
         start = np.searchsorted(sender, sender)
         return start + (np.arange(len(sender)) - start) // CHUNK  # unique: a sender has fewer chunks than rows
 
+    @cached_property
+    def alike(self) -> Alike:
+        """The handoffs of one chunk, as places that may be exchanged."""
+        return alike(self.chunk)
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -99,6 +105,11 @@ class Frames:
     values: NDArray[Any]
     group: Ints
     nominal: bool
+
+    @cached_property
+    def alike(self) -> Alike:
+        """The slots of one group, as places that may be exchanged."""
+        return alike(self.group)
 
 
 @dataclass(frozen=True)
@@ -150,15 +161,7 @@ def shuffle_times(sample: Contacts, rng: np.random.Generator) -> Contacts:
 
 def permute_between_windows(sample: Frames, rng: np.random.Generator) -> Frames:
     """N4: in each window, permute the values among the slots of a group; absent slots stay absent."""
-    windows, slots = sample.values.shape
-    group = np.broadcast_to(sample.group, (windows, slots))
-    if sample.nominal:
-        group = np.where(sample.values < 0, sample.group.max(initial=0) + 1 + np.arange(slots), group)
-    home = np.argsort(group, axis=1, kind="stable")
-    drawn = np.argsort(group + rng.random((windows, slots)), axis=1)
-    values = np.empty_like(sample.values)
-    np.put_along_axis(values, home, np.take_along_axis(sample.values, drawn, axis=1), axis=1)
-    return replace(sample, values=values)
+    return replace(sample, values=shuffled(sample.values, sample.alike, rng, keep=sample.nominal))
 
 
 def permute_tasks(sample: Handoffs, rng: np.random.Generator) -> Handoffs:
@@ -168,8 +171,7 @@ def permute_tasks(sample: Handoffs, rng: np.random.Generator) -> Handoffs:
     depends on the type. Permuting among neighbours in time only keeps what drifts, so a change of the mix of types that
     coincides with a change of partners is not mistaken for routing by type.
     """
-    order = np.argsort(sample.chunk + 0.999 * rng.random(len(sample.chunk)))
-    return replace(sample, task=sample.task[order])
+    return replace(sample, task=shuffled(sample.task[None], sample.alike, rng)[0])
 
 
 def choose_any_contact(sample: Handoffs, rng: np.random.Generator) -> Handoffs:
@@ -190,7 +192,9 @@ def shift_series(sample: Series, rng: np.random.Generator) -> Series:
     """
     agents, times = sample.values.shape
     shift = rng.integers(0, max(times, 1), (agents, 1))
-    return replace(sample, values=np.take_along_axis(sample.values, (np.arange(times) + shift) % max(times, 1), axis=1))
+    row = np.arange(agents)[:, None] * (2 * times) + shift
+    twice = np.concatenate([sample.values, sample.values], axis=1).ravel()
+    return replace(sample, values=twice[row + np.arange(times)])
 
 
 NULLS: dict[str, Null] = {}

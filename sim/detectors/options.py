@@ -7,10 +7,13 @@ left out: its value numbers the visitor's own contacts, and means another thing 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from numba import njit
 
 from sim.detectors.nulls import Null, Series, add
+from sim.detectors.shuffles import Alike, alike, shuffled
 from sim.detectors.series import Shared, shared_inputs
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
 
@@ -72,6 +75,11 @@ class Heard:
     heard: Ints
     chunk: Ints
 
+    @cached_property
+    def alike(self) -> Alike:
+        """What was heard in one stretch, as places that may be exchanged."""
+        return alike(self.chunk)
+
 
 def exchange_heard(sample: Heard, rng: np.random.Generator) -> Heard:
     """NM: exchange what was heard among NEAR answers heard one after the other, at one level of the shared signals.
@@ -79,8 +87,7 @@ def exchange_heard(sample: Heard, rng: np.random.Generator) -> Heard:
     Keeps what each agent says and when, and how often each option is heard in each stretch of the run; destroys who heard
     which. A trend, or a broadcast that is on record, is in the surrogates as it is in the record.
     """
-    order = np.argsort(sample.chunk + 0.999 * rng.random(len(sample.chunk)))
-    return replace(sample, heard=sample.heard[order])
+    return replace(sample, heard=shuffled(sample.heard[None], sample.alike, rng)[0])
 
 
 add(
@@ -209,13 +216,28 @@ def following(sample: Heard) -> float:
     Chance level: 0 without trends; else the mean under NM, which carries the trend. Null: NM.
     Fooled by: an unrecorded influence that reaches those who meet at the same time; nothing that reaches all alike.
     """
-    matches = float((sample.said == sample.heard).sum())
-    said, heard = sample.agent * sample.count + sample.said, sample.agent * sample.count + sample.heard
-    cells = sample.n * sample.count
-    total = np.bincount(sample.agent, minlength=sample.n)
-    pairs = np.bincount(said, minlength=cells) * np.bincount(heard, minlength=cells)
-    expected = pairs.reshape(sample.n, sample.count).sum(axis=1) / np.maximum(total, 1)
-    return (matches - float(expected.sum())) / len(sample.said)
+    return float(followed(sample.n, sample.count, sample.agent, sample.said, sample.heard))
+
+
+def _followed(n: int, count: int, agent: Ints, said: Ints, heard: Ints) -> float:
+    taken, told = np.zeros((n, count)), np.zeros((n, count))
+    total = np.zeros(n)
+    matches = 0
+    for row in range(len(said)):
+        taken[agent[row], said[row]] += 1
+        told[agent[row], heard[row]] += 1
+        total[agent[row]] += 1
+        matches += said[row] == heard[row]
+    expected = 0.0
+    for a in range(n):
+        pairs = 0.0
+        for k in range(count):
+            pairs += taken[a, k] * told[a, k]
+        expected += pairs / max(total[a], 1.0)
+    return (matches - expected) / len(said)
+
+
+followed = njit(cache=True)(_followed)
 
 
 def ticks_of(options: Options) -> Ints:
@@ -254,17 +276,35 @@ def agreement(sample: Series) -> float:
     come and go together.
     Chance level: 0. Null: NC. Fooled by: a trend or an unrecorded input that moves all at once, so it needs ``following``.
     """
-    codes = np.where(np.isfinite(sample.values), sample.values, NONE).astype(np.int64)
-    here = (codes >= 0).astype(np.float64)
-    known = np.unique(sample.shared[0])
-    at = (sample.shared[0][:, None] == known).astype(np.float64)
-    size = np.maximum(here @ at, 1.0)
-    together = 0.0
-    for k in range(min(TOP, int(codes.max(initial=-1)) + 1)):
-        taken = (codes == k).astype(np.float64)
-        z = taken - here * (((taken @ at) / size) @ at.T)
-        total = z.sum(axis=0)
-        together += float(total @ total) - float((z * z).sum())
-    present = here.sum(axis=0)
-    pairs = float((present * (present - 1.0)).sum())
-    return together / pairs if pairs > 0 else 0.0
+    return float(agreed(sample.values, np.unique(sample.shared[0], return_inverse=True)[1], TOP))
+
+
+def _agreed(values: Floats, level: Ints, top: int) -> float:
+    agents, times = values.shape
+    levels = level.max() + 1 if times else 1
+    together = np.zeros((times, top))  # sum over agents of z
+    alone = 0.0  # sum of z squared
+    present = np.zeros(times)
+    size, count = np.empty(levels), np.empty((levels, top))
+    for a in range(agents):
+        size[:], count[:] = 0.0, 0.0
+        for t in range(times):
+            if values[a, t] >= 0:  # NaN where it took none
+                size[level[t]] += 1.0
+                if values[a, t] < top:
+                    count[level[t], int(values[a, t])] += 1.0
+        for t in range(times):
+            if values[a, t] >= 0:
+                present[t] += 1.0
+                for k in range(top):
+                    together[t, k] -= count[level[t], k] / size[level[t]]
+                if values[a, t] < top:
+                    together[t, int(values[a, t])] += 1.0
+        for at in range(levels):
+            for k in range(top):
+                alone += count[at, k] * (1.0 - count[at, k] / size[at]) if size[at] > 0 else 0.0
+    pairs = (present * (present - 1.0)).sum()
+    return ((together * together).sum() - alone) / pairs if pairs > 0 else 0.0
+
+
+agreed = njit(cache=True)(_agreed)

@@ -12,6 +12,7 @@ from sim.detectors.nulls import Null
 from sim.detectors.window import Bools, Floats, Ints
 
 LEAST = 19
+AHEAD = 16  # surrogates are drawn and counted together, one more for every AHEAD that were needed so far
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Test:
 def compare(
     sample: Any, statistic: Callable[[Any], Floats], null: Null, *, most: int, stop: int, rng: np.random.Generator
 ) -> Test:
-    """Test ``statistic(sample)`` against surrogates of ``null`` one by one until every candidate is decided.
+    """Test ``statistic(sample)`` against surrogates of ``null`` until every candidate is decided.
 
     p = stop / r when the ``stop``-th exceedance comes at surrogate r > 19, else (1 + exceedances) / (1 + drawn) after
     19 or all of them: exact under the null (Besag & Clifford 1991, Biometrika 78:301). Equal values count by a random
@@ -78,24 +79,27 @@ def compare(
     score = np.asarray(statistic(sample), dtype=np.float64)
     mine = rng.random(len(score))
     above, drawn = np.zeros(len(score), dtype=np.int64), np.zeros(len(score), dtype=np.int64)
-    p, values = np.full(len(score), np.nan), []
-    undecided = np.ones(len(score), dtype=bool)
+    p, undecided, r = np.full(len(score), np.nan), np.ones(len(score), dtype=bool), 0
+    values: list[Floats] = []
     low, high = _near(score)
-    for r in range(1, most + 1):
-        value = np.asarray(statistic(null.draw(sample, rng)), dtype=np.float64)
+    while r < most and undecided.any():
+        size = min(most - r, 1 + r // AHEAD) if r else LEAST  # nothing is decided before LEAST
+        value = np.array([statistic(null.draw(sample, rng)) for _ in range(size)], dtype=np.float64)
         values.append(value)
         tied = (low <= value) & (value <= high)
-        above += undecided & np.where(tied, rng.random(len(score)) > mine, value > score)
+        counted = above + np.cumsum(np.where(tied, rng.random(value.shape) > mine, value > score), axis=0)
+        number = r + 1 + np.arange(size)[:, None]
+        enough = (counted >= stop) & (number >= LEAST)
+        for k in np.flatnonzero(undecided & enough.any(axis=0)):
+            at = int(enough[:, k].argmax())
+            above[k], drawn[k], undecided[k] = counted[at, k], r + 1 + at, False
+            p[k] = above[k] / drawn[k] if drawn[k] > LEAST else (1.0 + above[k]) / (1.0 + drawn[k])
+        above, r = np.where(undecided, counted[-1], above), r + size
         drawn[undecided] = r
-        enough = undecided & (above >= stop) & (r >= LEAST)
-        p[enough] = above[enough] / r if r > LEAST else (1.0 + above[enough]) / (1.0 + r)
-        undecided &= ~enough
-        if r == LEAST and all(np.allclose(v, score, rtol=1e-9, atol=1e-12) for v in values):
-            break
-        if not undecided.any():
+        if r == LEAST and np.allclose(value, score, rtol=1e-9, atol=1e-12):
             break
     p[undecided] = (1.0 + above[undecided]) / (1.0 + drawn[undecided])
-    seen = np.array(values)
+    seen = np.concatenate(values)
     frozen = np.asarray(np.isclose(seen, score, rtol=1e-9, atol=1e-12).all(axis=0))
     return Test(score, seen.mean(axis=0), seen.std(axis=0), np.where(frozen, 1.0, p), drawn, frozen)
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
@@ -95,6 +96,23 @@ def likeness(a: NDArray[Any], b: NDArray[Any], *, nominal: bool) -> float:
     return float((a * b).sum()) / size if size > 0 else 0.0
 
 
+def _overlap(values: NDArray[Any]) -> float:
+    """Sum of dot products of consecutive rows over the sum of products of their lengths; 0 for rows of zeros."""
+    product, scale, length = 0.0, 0.0, 0.0
+    for row in range(values.shape[0]):
+        square, last = 0.0, length
+        for k in range(values.shape[1]):
+            square += values[row, k] * values[row, k]
+            if row > 0:
+                product += values[row - 1, k] * values[row, k]
+        length = np.sqrt(square)
+        scale += last * length
+    return product / scale if scale > 0 else 0.0
+
+
+overlap = njit(cache=True)(_overlap)
+
+
 def persistence(frames: Frames) -> float:
     """Mean agreement of consecutive windows, the statistic of every claim that a structure lasts; null: N4.
 
@@ -106,9 +124,7 @@ def persistence(frames: Frames) -> float:
         return 0.0
     if frames.nominal:
         return float(np.mean([likeness(a, b, nominal=True) for a, b in pairwise(values)]))
-    length = np.sqrt((values * values).sum(axis=1))
-    scale = float((length[:-1] * length[1:]).sum())
-    return float((values[:-1] * values[1:]).sum()) / scale if scale > 0 else 0.0
+    return float(overlap(values))
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_the_theory_equals_a_dense_solver(graph):
         hops = hop_distribution(
             start=world.start,
             neighbour=world.neighbour,
-            do=0.9 * world.proficiency[:, s],
+            do=0.9 * world.proficiency[:, s].astype(np.float64),
             entry=np.full(30, 1 / 30),
             hops=12,
         )
