@@ -255,7 +255,7 @@ def busiest(options: Options) -> Ints:
 
 
 def options_in_time(options: Options) -> Series:
-    """Each agent's last option in every tick, NaN where it took none; ``shared`` holds the level of the signals."""
+    """Each agent's last option in every tick, NaN where it took none; ``shared`` is the level of the signals, from 0."""
     tick = ticks_of(options)
     ticks = int(tick.max(initial=-1)) + 1
     values = np.full((options.n, ticks), np.nan)
@@ -276,7 +276,7 @@ def agreement(sample: Series) -> float:
     come and go together.
     Chance level: 0. Null: NC. Fooled by: a trend or an unrecorded input that moves all at once, so it needs ``following``.
     """
-    return float(agreed(sample.values, np.unique(sample.shared[0], return_inverse=True)[1], TOP))
+    return float(agreed(sample.values, sample.shared[0].astype(np.int64), TOP))
 
 
 def _agreed(values: Floats, level: Ints, top: int) -> float:

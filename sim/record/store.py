@@ -104,20 +104,21 @@ def to_frame(columns: Mapping[str, np.ndarray]) -> pl.DataFrame:
     """
     _check_columns(columns)
     order = [name for name in (*COLUMNS, *OPTIONAL) if name in columns]
-    # A copy of each buffer: the table library may share memory with the array, which the caller fills again.
-    raw = pl.DataFrame(
-        {name: _category(name, columns[name]) if name in _CODES else columns[name].copy() for name in order}
-    )
-    return raw.with_columns(_decoded(name, dtype) for name, dtype in raw.schema.items() if name not in _CODES)
+    return pl.DataFrame([_category(n, columns[n]) if n in _CODES else _decoded(n, columns[n]) for n in order])
 
 
-def _decoded(name: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(name)
-    if name in NULL_IS_MINUS_ONE and not dtype.is_unsigned_integer():
-        column = pl.when(column >= 0).then(column)
-    elif dtype.is_float():
-        column = column.fill_nan(None)
-    return column.cast({**COLUMNS, **OPTIONAL}[name]).alias(name)
+def _decoded(name: str, values: np.ndarray) -> pl.Series:
+    """A buffer as a column of the schema that shares no memory with it, for the caller fills it again."""
+    dtype = {**COLUMNS, **OPTIONAL}[name]
+    if name in NULL_IS_MINUS_ONE and values.dtype.kind == "i":
+        if values.max(initial=-1) < 0:
+            return pl.Series(name, [None], dtype=dtype).new_from_index(0, len(values))
+        column = pl.Series(name, values.copy())
+        if values.min(initial=0) < 0:
+            column = column.cast(pl.Int64).zip_with(column >= 0, pl.Series([None], dtype=pl.Int64))
+        return column.cast(dtype)
+    column = pl.Series(name, values.copy())
+    return (column.fill_nan(None) if column.dtype.is_float() else column).cast(dtype)
 
 
 class EventWriter:
@@ -317,6 +318,8 @@ def _check_columns(columns: Mapping[str, np.ndarray]) -> None:
 
 def _category(name: str, codes: np.ndarray) -> pl.Series:
     words = _CODES[name]
-    if len(codes) and (codes.min() < 0 or codes.max() >= len(words)):
-        raise ValueError(f"event buffers: column '{name}' expects codes 0 to {len(words) - 1}, got {codes.max()}.")
-    return pl.Series(name, words, dtype=COLUMNS[name]).gather(codes.astype(np.uint32))
+    low, high = (int(codes.min()), int(codes.max())) if len(codes) else (0, 0)
+    if low < 0 or high >= len(words):
+        raise ValueError(f"event buffers: column '{name}' expects codes 0 to {len(words) - 1}, got {high}.")
+    known = pl.Series(name, words, dtype=COLUMNS[name])
+    return known.new_from_index(low, len(codes)) if low == high else known.gather(codes.astype(np.uint32))

@@ -24,6 +24,7 @@ from sim.world.loops import BUFFER, CAPACITY, DECISIONS, SLICE, TIME, advance_ro
 from sim.world.population import Built, Minds, Setup, side_by_side
 
 BUFFER_ROWS = 1 << 16
+CACHED_ROWS = 1 << 12  # records of about 80 bytes that fit the second-level cache of a core
 # Steps in one slice: about 20 ms, so that pause and Ctrl-C act at once.
 SLICE_STEPS = 50_000
 
@@ -256,9 +257,18 @@ class Engine:
         """Hand the filled rows to ``sink`` as columns and empty the buffer."""
         used = int(self.log.count[ROWS])
         if used and sink is not None:
-            rows = self.log.rows[:used]
-            sink.append({name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()})
+            sink.append(columns_of(self.log.rows[:used]))
         self.log.count[ROWS] = 0
+
+
+def columns_of(rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The fields of records, shape (rows,), each as an array of its own; a stretch of records at a time stays in cache."""
+    made = {name: np.empty(len(rows), rows.dtype[name]) for name in rows.dtype.names or ()}
+    for first in range(0, len(rows), CACHED_ROWS):
+        some = rows[first : first + CACHED_ROWS]
+        for name, column in made.items():
+            column[first : first + CACHED_ROWS] = some[name]
+    return made
 
 
 def new_minds(rules: tuple[Any, ...], built: Built, *, agents: int) -> tuple[Minds, Any]:
