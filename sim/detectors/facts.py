@@ -53,6 +53,12 @@ def notes(log: Log, reading: Reading) -> tuple[str, ...]:
         said.append("No event passes an item from one agent to another: no handoff or pipeline claim is possible.")
     if not log.has("item"):
         said.append("No event names an item: nothing can be said about the path of a piece of work.")
+    if any(bool(w.of_class("decides").any()) for w in reading.windows) and decisions(log).get("llm"):
+        said.append(
+            "The log has no solo baseline (each agent asked again and again while hearing nobody): that agents come to "
+            "agree by what they hear can be shown, and why this option won over another cannot, for the models' common "
+            "prior may favour it. Shares of first decisions, where a sentence gives them, are one answer an agent."
+        )
     strange = sorted({str(k) for k in events["kind"].cast(pl.String).drop_nulls().unique().to_list()} - set(KINDS))
     if strange:
         more = f" and {len(strange) - 8:,} more" if len(strange) > 8 else ""

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 
 from sim.detectors.nulls import Null, Series, add
-from sim.detectors.shuffles import Alike, alike, shuffled
 from sim.detectors.series import Shared, shared_inputs
+from sim.detectors.shuffles import Alike, alike, shuffled
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
 
 NEAR = 16  # neighbouring answers heard among which NM exchanges options

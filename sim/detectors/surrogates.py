@@ -84,10 +84,11 @@ def compare(
     low, high = _near(score)
     while r < most and undecided.any():
         size = min(most - r, 1 + r // AHEAD) if r else LEAST  # nothing is decided before LEAST
-        value = np.array([statistic(null.draw(sample, rng)) for _ in range(size)], dtype=np.float64)
+        pairs = [(statistic(null.draw(sample, rng)), rng.random(len(score))) for _ in range(size)]
+        value, luck = (np.array(both, dtype=np.float64) for both in zip(*pairs, strict=True))
         values.append(value)
         tied = (low <= value) & (value <= high)
-        counted = above + np.cumsum(np.where(tied, rng.random(value.shape) > mine, value > score), axis=0)
+        counted = above + np.cumsum(np.where(tied, luck > mine, value > score), axis=0)
         number = r + 1 + np.arange(size)[:, None]
         enough = (counted >= stop) & (number >= LEAST)
         for k in np.flatnonzero(undecided & enough.any(axis=0)):

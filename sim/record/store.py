@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -235,7 +236,16 @@ def writing(path: Path) -> Iterator[None]:
         # The table library reports a full disk as an error of its own kind.
         why = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
         why = why.rsplit("underlying IO error: ", 1)[-1]
-        raise OSError(f"cannot write {path}: {why}. Free some space or choose another folder.") from error
+        raise OSError(f"cannot write {path}: {why}. {_way_out(why)}") from error
+
+
+def _way_out(why: str) -> str:
+    """What to do about a failure to write, by the system's words for it."""
+    if any(os.strerror(number) in why for number in (errno.ENOSPC, errno.EDQUOT)):
+        return "Free some space or choose another folder."
+    if os.strerror(errno.ENOTDIR) in why or os.strerror(errno.EEXIST) in why:
+        return "A part of this path is a file; choose another folder."
+    return "Choose a folder that can be written to."
 
 
 @contextmanager
