@@ -13,13 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags, identity
-from scipy.sparse.linalg import MatrixRankWarning, spsolve
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import MatrixRankWarning, cg, spsolve
 
 from sim.spec import ParameterError
 
 DENSE_LIMIT = 4000
-ROUNDS = 200_000
+ROUNDS = 20_000
 SMALL = 1e-12
+PRECISION = 1e-13  # of the residual of conjugate gradients
+NEVER = "factory: some work can never be done by anybody it can reach; give more agents skills."
 
 
 @dataclass(frozen=True)
@@ -44,26 +47,52 @@ class TypeTheory:
 def chain_visits(passes: csr_matrix, entry: np.ndarray) -> np.ndarray:
     """Expected visits v = (I - Q^T)^-1 entry of an absorbing walk, (agents,).
 
-    Solved directly up to 4,000 agents and by the series entry + Q^T entry + ... beyond; ParameterError when the walk
-    has states from which it never ends.
+    Solved directly up to 4,000 agents, beyond by conjugate gradients where contacts go both ways; ParameterError when the
+    walk has states from which it never ends.
     """
     n = len(entry)
-    if n <= DENSE_LIMIT:
+    if n <= DENSE_LIMIT or not _balanced(passes):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MatrixRankWarning)
             made = np.asarray(spsolve(csr_matrix(identity(n) - passes.T), entry))
         if not np.isfinite(made).all() or (made < -1e-9).any() or made.sum() > 1e9:
-            raise ParameterError(
-                "factory: some work can never be done by anybody it can reach; give more agents skills."
-            )
+            raise ParameterError(NEVER)
         return made
-    made, step, turn = entry.copy(), entry, passes.T.tocsr()
-    for _ in range(ROUNDS):
-        step = turn @ step
-        made += step
-        if step.sum() < SMALL * entry.sum():
-            return made
-    raise ParameterError("factory: some work can never be done by anybody it can reach; give more agents skills.")
+    return _balanced_visits(passes, entry)
+
+
+def _scale(passes: csr_matrix) -> np.ndarray:
+    """Square root of the probability with which each agent passes to any one neighbour, (agents,)."""
+    return np.sqrt(passes.max(axis=1).toarray().ravel())
+
+
+def _inverse(scale: np.ndarray) -> np.ndarray:
+    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+
+
+def _balanced(passes: csr_matrix) -> bool:
+    """Whether contacts go both ways, so that the walk is a symmetric matrix between two diagonal ones."""
+    scale = _scale(passes)
+    even = diags(_inverse(scale)) @ passes @ diags(scale)
+    return abs(even - even.T).max() < SMALL
+
+
+def _balanced_visits(passes: csr_matrix, entry: np.ndarray) -> np.ndarray:
+    """``chain_visits`` of a balanced walk by conjugate gradients, whose rounds grow with the root of the hops only.
+
+    With r the scale, Q^T = B diag(r) and S = diag(r) B symmetric, so that v = entry + B (I - S)^-1 diag(r) entry.
+    """
+    scale = _scale(passes)
+    onward = csr_matrix(passes.T @ diags(_inverse(scale)))
+    ends = 1.0 - np.asarray(passes.sum(axis=1)).ravel() > SMALL
+    _, part = connected_components(passes + passes.T, directed=False)
+    if (np.bincount(part, weights=ends) == 0).any():
+        raise ParameterError(NEVER)
+    left = csr_matrix(identity(len(entry)) - diags(scale) @ onward)
+    found, unfinished = cg(left, scale * entry, rtol=PRECISION, atol=0.0, maxiter=ROUNDS)
+    if unfinished:
+        raise ParameterError(NEVER)
+    return np.asarray(entry + onward @ found)
 
 
 def passing(start: np.ndarray, neighbour: np.ndarray, do: np.ndarray) -> csr_matrix:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from scenarios import factory_theory
 from scenarios.factory_theory import chain_visits, hop_distribution, passing, rate_for_load, solve
 from sim.instruments.closed_forms import one_hop_cosine
 from sim.spec import ParameterError
@@ -101,6 +102,27 @@ def test_the_theory_equals_a_dense_solver(graph):
             hops=12,
         )
         assert hops == pytest.approx(histograms[s], rel=1e-10)
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("z", [1.0, 0.95])
+def test_large_factories_are_solved_as_small_ones(graph, z, monkeypatch):
+    world = engine("solvable", changes={"graph": graph}).world
+    do = 0.9 * world.proficiency[:, 1].astype(np.float64)
+    passes = z * passing(world.start, world.neighbour, do)
+    entry = np.random.default_rng(1).dirichlet(np.ones(30))
+    direct = chain_visits(passes, entry)
+    monkeypatch.setattr(factory_theory, "DENSE_LIMIT", 0)
+    assert chain_visits(passes, entry) == pytest.approx(direct, rel=1e-10)
+
+
+def test_work_out_of_reach_is_refused_however_large_the_factory(monkeypatch):
+    start, neighbour = np.array([0, 1, 2, 3, 4]), np.array([1, 0, 3, 2])
+    passes = passing(start, neighbour, np.array([0.9, 0.0, 0.0, 0.0]))
+    for limit in (0, 4000):
+        monkeypatch.setattr(factory_theory, "DENSE_LIMIT", limit)
+        with pytest.raises(ParameterError, match="can never be done"):
+            chain_visits(passes, np.full(4, 0.25))
 
 
 # Simulation -----------------------------------------------------------------------------------------------------------
@@ -269,7 +291,7 @@ def test_controls_without_loss_without_drift_and_without_passing():
 
 
 def test_series_and_direct_solution_agree():
-    """Beyond 4,000 agents visits come from a series: on the same chain it gives what the direct solver gives."""
+    """The direct solution is the sum of the series entry + Q^T entry + ..., computed apart."""
     made = engine("solvable").world
     q = passing(made.start, made.neighbour, 0.9 * made.proficiency[:, 0])
     entry = np.full(30, 1 / 30)
