@@ -146,6 +146,8 @@ def Numbers(session: Session) -> None:
             ("cost", number(moment.cost)),
             ("speed", f"{number(moment.rate)} time/s, {number(session.pictures)} pictures/s" if moment.playing else "paused"),
         ):  # fmt: skip
+            if label == "speed" and session.stored is not None:
+                continue  # a log that is there already has no speed
             with solara.v.Html(tag="span", attributes={"data-number": label}):
                 words(f"{label} ", tag="span")
                 words(value, tag="b")
