@@ -39,11 +39,11 @@ def Field(label: str, value: str, change: Callable[[str], bool]) -> None:
     told = solara.use_ref(value)
     made = solara.v.TextField(v_model=own, on_v_model=set_own, label=label, dense=True, hide_details=True)
 
-    def done(widget: Any, _event: Any, _data: Any) -> None:
-        text = str(widget.v_model or "").strip()
+    def done(_widget: Any, _event: Any, data: Any) -> None:
+        # The event brings the text along: what the widget holds may be behind it while the page is busy.
+        text = str("" if data is None else data).strip()
         if text != told.current:
             told.current = text
             change(text)
 
-    solara.v.use_event(made, "keyup.enter", done)
-    solara.v.use_event(made, "focusout", done)
+    solara.v.use_event(made, "change", done)
