@@ -8,7 +8,7 @@ from agents.llm.mind import LlmMind
 from experiments.prompt_audit import Audit, audit
 
 if TYPE_CHECKING:
-    from experiments.run import Plan
+    from experiments.plan import Plan
     from sim.world.engine import Engine
 
 

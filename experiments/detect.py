@@ -21,10 +21,10 @@ from experiments.folder import (
     staged,
     write_json,
 )
+from experiments.memory import peak_memory
 from experiments.readable import read_readable
 from experiments.references import reference
 from experiments.reports import summary, write_report
-from experiments.run import peak_memory
 from sim.record.importers import read
 from sim.record.store import EVENTS, writing
 

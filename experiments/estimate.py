@@ -115,7 +115,7 @@ def estimate(
     """What ``run`` with the same arguments would ask; nothing is asked and no folder is written. Raises as ``run`` does."""
     from agents.llm.settings import Asking
     from agents.minds import mixture_of
-    from experiments.run import plan
+    from experiments.plan import plan
     from sim.world.engine import Engine, rule_module
 
     # A rehearsal needs neither key nor cassette.

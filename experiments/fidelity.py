@@ -20,7 +20,7 @@ from agents.table_mind import THIN, AskedTable, Table
 from sim.record.store import EventWriter
 
 if TYPE_CHECKING:
-    from experiments.run import Plan
+    from experiments.plan import Plan
 
 Progress = Callable[[float, float, str], None]
 MEANINGS = {
@@ -112,7 +112,7 @@ def _compared(name: str, model: Sequence[float], table: Sequence[float]) -> Comp
 
 def played(asked_for: Plan, *, asked: AskedTable | None = None) -> tuple[pl.DataFrame, int, float]:
     """Events, agents and time of a plan's run in memory; decided by ``asked`` instead where it is given."""
-    from experiments.run import engine_of
+    from experiments.plan import engine_of
 
     engine = engine_of(asked_for) if asked is None else _with(asked_for, asked)
     writer = EventWriter(None)
@@ -175,7 +175,7 @@ def _commonest(column: pl.Series) -> float:
 
 def plans_of(manifest: Mapping[str, Any], *, seeds: int, asking: Any = None) -> list[Plan]:
     """Plans like a run's, for ``seeds`` fresh seeds after its own."""
-    from experiments.run import plan
+    from experiments.plan import plan
 
     parameters = dict(manifest["parameters"])
     return [

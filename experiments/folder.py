@@ -113,3 +113,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder / MANIFEST}: expected schema version up to {SCHEMA_VERSION}, got {version!r}; update swarmscope."
         )
     return manifest
+
+
+def is_complete(folder: Path) -> bool:
+    """True for the folder of a run that ended well."""
+    return is_run(folder) and read_manifest(folder).get("status") == "complete"

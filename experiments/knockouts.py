@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from experiments.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from experiments.run import Plan
+    from experiments.plan import Plan
     from sim.record.log import Log
 
     Rerun = Callable[[int, Any, float], Log]

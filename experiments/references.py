@@ -12,7 +12,7 @@ from experiments.errors import UsageProblem
 from experiments.folder import read_manifest
 
 if TYPE_CHECKING:
-    from experiments.run import Plan
+    from experiments.plan import Plan
     from sim.detectors.replication import Reference
     from sim.record.log import Log
 
@@ -51,7 +51,7 @@ def reference(folder: Path, *, seeds: int, progress: Callable[[float, float, str
 
 def again(manifest: Mapping[str, Any]) -> Plan:
     """The plan of a run as its manifest tells it, without interventions."""
-    from experiments.run import plan
+    from experiments.plan import plan
     from sim.spec import scenarios
 
     scenario = scenarios.get(str(manifest["scenario"]))
@@ -70,8 +70,8 @@ def again(manifest: Mapping[str, Any]) -> Plan:
 
 def simulated(asked: Plan) -> Log:
     """The log of a plan, run to its end; nothing is left on disk."""
+    from experiments.plan import engine_of
     from experiments.readable import read_readable
-    from experiments.run import engine_of
     from sim.record.store import EventWriter
 
     engine = engine_of(asked)

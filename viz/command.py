@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import solara
 
-from experiments.run import Plan
+from experiments.plan import Plan
 from viz.parts import button, words
 from viz.session import Session
 

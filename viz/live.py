@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from experiments.errors import sentence
-from experiments.run import Plan, engine_of
+from experiments.plan import Plan, engine_of
 from sim.record.log import Log
 from sim.spec import ParameterError
 from sim.world.engine import Engine

@@ -11,7 +11,7 @@ import numpy as np
 import solara
 
 from experiments.errors import sentence
-from experiments.run import Plan, plan
+from experiments.plan import Plan, plan
 from sim.record.log import Log
 from sim.spec import Scenario, Value, scenarios
 from sim.world.interventions import Intervention

@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from experiments.run import Plan, run
+from experiments.plan import Plan
+from experiments.run import run
 from sim.topology import exporters
 from sim.topology.ink import Theme
 from sim.topology.schema import Topology

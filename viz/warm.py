@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.run import engine_of, plan
+from experiments.plan import engine_of, plan
 from viz.analyst import Analyst
 from viz.scene import stage
 

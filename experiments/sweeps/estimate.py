@@ -17,7 +17,7 @@ from experiments.sweeps.spec import Spec, plan_options, planned
 
 if TYPE_CHECKING:
     from experiments.estimate import Estimate as Asked
-    from experiments.run import Plan
+    from experiments.plan import Plan
 
 PILOTS = 3
 # No further pilot after this many seconds.

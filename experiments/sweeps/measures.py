@@ -17,7 +17,7 @@ from experiments.errors import UsageProblem
 from sim.registry import suggest
 
 if TYPE_CHECKING:
-    from experiments.run import Plan
+    from experiments.plan import Plan
     from sim.detectors.report import Report, Structure
     from sim.record.log import Log
     from sim.world.engine import Engine

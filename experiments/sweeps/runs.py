@@ -112,7 +112,7 @@ def warm_up(spec: Spec) -> Job:
 
 def warmed(*, plan: Mapping[str, Any]) -> None:
     """See ``warm_up``."""
-    from experiments.run import engine_of
+    from experiments.plan import engine_of
     from sim.detectors.core import detectors
     from sim.instruments.reading import instruments
 
@@ -145,7 +145,7 @@ def run_done(
     Raises:
         RunFailed: When this process has other code than the sweep was started with, as on a cluster not up to date.
     """
-    from experiments.run import engine_of
+    from experiments.plan import engine_of
     from sim.record.store import EventWriter
 
     started = time.perf_counter()

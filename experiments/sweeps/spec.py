@@ -20,7 +20,7 @@ from experiments.sweeps.measures import MEASURES, check_measures, named
 from sim.registry import suggest
 
 if TYPE_CHECKING:
-    from experiments.run import Plan
+    from experiments.plan import Plan
     from sim.spec import Param, Scenario
 
 MOST_RUNS = 1_000_000
@@ -213,7 +213,7 @@ def plan_options() -> tuple[str, ...]:
 def planned(arguments: Mapping[str, Any], *, seed: int, check_minds: bool = True) -> Plan:
     """The plan of a run from arguments as data, those of ``Asking`` by their own names."""
     from agents.llm.settings import Asking
-    from experiments.run import plan
+    from experiments.plan import plan
 
     given = dict(arguments)
     asked = {name: given.pop(name) for name in plan_options() if name != "mind" and name in given}

@@ -17,8 +17,7 @@ import polars as pl
 from experiments.errors import FolderInTheWay, Interrupted, RunFailed, UsageProblem
 from experiments.executor import LOCK, Here, Job, Outcome, Pool, Progress, locked, reporter
 from experiments.fingerprint import versions
-from experiments.folder import SCHEMA_VERSION, read_json, write_json
-from experiments.run import is_complete
+from experiments.folder import SCHEMA_VERSION, is_complete, read_json, write_json
 from experiments.sweeps import results
 from experiments.sweeps.results import JOURNAL, MANIFEST, load
 from experiments.sweeps.runs import KEPT, Codes, codes_of, jobs_of, warm_up

@@ -73,7 +73,7 @@ def test_difference_is_the_share_of_acts_that_changed():
 
 def test_agents_of_a_scenario_are_muted_with_their_draws_paired():
     """Who follows a broadcast alone depends on nobody: muting changes no other agent's acts."""
-    from experiments.run import plan
+    from experiments.plan import plan
 
     asked = plan("placebo", changes={"agents": 6}, until=30.0, seed=4)
     found = knockouts(of_plan(asked), agents=[0, 1, 2, 3, 4, 5], seeds=[4], times=[10.0])

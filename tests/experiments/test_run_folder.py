@@ -12,8 +12,9 @@ from experiments import run as run_module
 from experiments.errors import FolderInTheWay, Interrupted, RunFailed, UsageProblem
 from experiments.fingerprint import code_version, log_hash
 from experiments.folder import read_json, read_manifest, staged
+from experiments.plan import plan
 from experiments.readable import read_readable
-from experiments.run import plan, run
+from experiments.run import run
 from sim.record.store import read_log
 from sim.registry import UnknownNameError
 from sim.spec import ParameterError

@@ -7,7 +7,8 @@ import pytest
 
 from experiments.fidelity import fidelity, plans_of
 from experiments.folder import read_manifest
-from experiments.run import plan, run
+from experiments.plan import plan
+from experiments.run import run
 from sim.spec import ParameterError
 
 HOW = {"preset": "pool", "changes": {"agents": 24}, "until": 12.0, "detectors": ["conventions"]}

@@ -6,7 +6,7 @@ from agents.llm.mock_server import serving
 from agents.llm.settings import Asking
 from experiments.errors import UsageProblem
 from experiments.estimate import estimate
-from experiments.run import engine_of, plan
+from experiments.plan import engine_of, plan
 
 
 def test_an_estimate_is_near_what_a_run_asks_and_needs_no_key(tmp_path, monkeypatch):

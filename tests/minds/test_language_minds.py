@@ -18,7 +18,8 @@ from agents.llm.mock_server import Settings, serving
 from agents.llm.provider import ProviderProblem
 from agents.llm.settings import Asking
 from experiments.errors import Interrupted, UsageProblem
-from experiments.run import engine_of, plan, run
+from experiments.plan import engine_of, plan
+from experiments.run import run
 from sim.record.store import EventWriter
 from sim.spec import ParameterError
 
@@ -172,7 +173,7 @@ def test_a_killed_run_goes_on_from_its_cassette_to_the_same_log(tmp_path):
     name, changes, until = "naming", {"agents": 20, "words": 2}, 5.0
     code = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from experiments.run import engine_of, plan
+from experiments.plan import engine_of, plan
 from agents.llm.settings import Asking
 how = Asking(model="openai/mock/uniform", base_url=sys.argv[1], cassette=sys.argv[2], concurrency=4)
 engine = engine_of(plan({name!r}, changes={changes!r}, until={until}, seed=3, mind="llm", asking=how, check_minds=False))
@@ -228,7 +229,7 @@ def test_a_replay_needs_no_key_no_network_and_no_litellm(server, tmp_path):
     play("placebo", {"agents": 4}, 2.0, asking(url, cassette=str(tape)))
     code = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from experiments.run import engine_of, plan
+from experiments.plan import engine_of, plan
 from agents.llm.settings import Asking
 how = Asking(model="openai/mock/uniform", cassette={str(tape)!r}, cassette_mode="replay")
 engine = engine_of(plan("placebo", changes={{"agents": 4}}, until=2.0, seed=3, mind="llm", asking=how))

@@ -26,7 +26,7 @@ def test_the_allowed_versions_shut_out_the_malicious_and_the_broken_ones():
 def test_nothing_but_a_call_imports_it():
     code = (
         "import sys\nfrom experiments.cli import call\ncall(['--help'])\ncall(['run', '--help'])\n"
-        "from experiments.run import plan, engine_of\n"
+        "from experiments.plan import plan, engine_of\n"
         "engine_of(plan('placebo', until=1.0)).advance(1.0)\n"
         "assert 'litellm' not in sys.modules, 'imported'\n"
     )

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from experiments.plan import plan
 from experiments.references import simulated
-from experiments.run import plan
 from sim.spec import ParameterError
 from viz.live import LiveRun
 

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from experiments.errors import UsageProblem
+from experiments.plan import plan
 from experiments.references import simulated
-from experiments.run import plan
 from sim.record.log import Log
 from sim.spec import ParameterError, scenarios
 from sim.world.interventions import Intervention

@@ -7,8 +7,8 @@ from typing import Any
 
 import solara
 
+from experiments.plan import Plan
 from experiments.report.words import measured, number
-from experiments.run import Plan
 from viz.analyst import Found
 from viz.command import Command
 from viz.panels.panel import Panel, panels

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from experiments.run import engine_of, plan
+from experiments.plan import engine_of, plan
 from sim.record.log import Log
 from sim.spec import scenarios
 from sim.topology.ink import n
