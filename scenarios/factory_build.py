@@ -11,8 +11,8 @@ from scenarios import factory_flow as flow
 from scenarios import factory_kernel as kernel
 from scenarios import factory_outcomes as outcomes
 from scenarios import factory_world as columns
-from scenarios.factory import FLOW_GRAPH, mix_of, proficiency_of
 from scenarios.factory_severs import severs
+from scenarios.factory_start import FLOW_GRAPH, mix_of, proficiency_of
 from scenarios.factory_theory import rate_for_load
 from sim.spec import ParameterError
 from sim.world.books import PENDING
