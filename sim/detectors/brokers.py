@@ -1,6 +1,6 @@
 """Brokers: few agents through whom the contacts between groups run, beyond their activity.
 
-Two claims are needed: there are groups (beyond degrees, N1), and the links between them run through few of their members,
+Two claims are needed: there are groups (beyond degrees, N1F), and the links between them run through few of their members,
 more than these members' activity explains (NX: the ends of cross-group links are dealt anew within each group in
 proportion to activity). Busy members of open teams have many outside contacts and are no brokers. A grid or ring of
 neighbours, cut into groups, has members at every border; they are many, and a lead shared by many is not claimed.
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from sim.detectors import graph
 from sim.detectors.blocks import Grouped, contacts, grouped, links_of, weight_of
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
-from sim.detectors.groups import LEAST_TEAM, best_modularity, partition
-from sim.detectors.nulls import Links, rewire
+from sim.detectors.dyads import Dyads, begun
+from sim.detectors.grouping import grouping, screened
+from sim.detectors.groups import LEAST_TEAM, partition
+from sim.detectors.nulls import Links
 from sim.detectors.window import Floats, Ints, Window
 
-SCREEN = 5  # surrogates of the cheap look that decides whether there may be groups at all
 PER_AGENT = 3  # contacts per agent below which groups cannot be told
 SHARED_LEAD = 0.5  # of the largest excess, from which an agent is a broker as well
 TIMES = 1.5  # what activity explains, below which nobody would speak of a broker
@@ -92,19 +93,11 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
     labels = partition(links)
     found, dismissed = brokers_of(grouped(links, labels))
     if not dismissed:
-        dismissed = _screen(links)
+        dismissed = screened(begun(window, contacts(window)))
     detail = {"labels": labels, "brokers": found, "excess": _share(grouped(links, labels), found)}
     members = np.flatnonzero(labels >= 0)
     parts = (frozenset(int(a) for a in found),)
     return [Candidate("", 0, tuple(int(a) for a in members), parts, detail, dismissed)]
-
-
-def _screen(links: Links) -> str:
-    """Why a full test would be wasted: modularity is within the range of a few rewired graphs."""
-    rng = np.random.default_rng([len(links.source), int(links.count.sum())])
-    drawn = sorted(best_modularity(rewire(links, rng)) for _ in range(SCREEN))
-    score = best_modularity(links)
-    return "" if score > drawn[-2] else f"modularity {score:.2f} is not above that of {SCREEN} rewired graphs"
 
 
 def _share(sample: Grouped, found: Ints) -> float:
@@ -113,12 +106,8 @@ def _share(sample: Grouped, found: Ints) -> float:
     return float(excess(sample)[found].sum() / total) if total > 0 else 0.0
 
 
-def _links(window: Window, _candidates: Sequence[Candidate]) -> Links:
-    return links_of(window, contacts(window))
-
-
-def _modularity(sample: Links, candidates: Sequence[Candidate]) -> Floats:
-    return np.full(len(candidates), best_modularity(sample))
+def _pairs(window: Window, _candidates: Sequence[Candidate]) -> Dyads:
+    return begun(window, contacts(window))
 
 
 def _sample(window: Window, candidates: Sequence[Candidate]) -> Grouped:
@@ -242,7 +231,7 @@ brokers = detectors.add("brokers")(
         propose=_propose,
         claims=(
             Claim(BROKERED, "NX", _sample, _statistic, "share"),
-            Claim(GROUPED, "N1", _links, _modularity, "modularity"),
+            Claim(GROUPED, "N1F", _pairs, grouping, "modularity"),
         ),
         concludes=_concludes,
         frames=_frames,

@@ -2,7 +2,8 @@
 
 A core found by degree alone is what unequal activity gives: the busy meet everybody, the others by chance hardly each other.
 So that is a feature, shown as *observed* at most. The claim is that the periphery avoids itself beyond degrees: it has
-fewer links inside than when all links are rewired with every agent's links kept (N1), or, where the core stands in each
+fewer links inside than when all links are rewired, each agent keeping those it began and those begun with it (N1F: who
+never begins is never in contact with another such agent, which is activity, not avoidance), or, where the core stands in each
 of several groups, rewired inside the groups (N1G). With the degrees given, one bipartition leaves one number free (Kojaku &
 Masuda 2018, New J. Phys. 20:043012), and two groups that meet only each other would have it too; therefore the core has
 to be in contact within itself about as much as with the periphery, more than a tree is, and in one piece.
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 from sim.detectors import graph
 from sim.detectors.blocks import Grouped, contacts, grouped, links_of
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
+from sim.detectors.dyads import Dyads, begun, rewire_pairs
 from sim.detectors.groups import best_modularity, partition
-from sim.detectors.nulls import Links, rewire
+from sim.detectors.nulls import Links
 from sim.detectors.window import Floats, Ints, Window, summed
 
 LEAST_CORE = 3
@@ -57,7 +59,7 @@ def lacking(n: int, source: Ints, target: Ints, agents: Ints) -> tuple[float, In
     with most contacts, at the k from SMALLEST to LARGEST of the agents where that is largest. Formula: max over k of
     ((sum_P d)^2 - sum_P d^2) / 4 m - m_P. One pass over links sorted by degree. Range: (-m, m). Low or negative: those
     with few contacts meet each other as degrees give; high: only by way of the core. Chance level: a few times the root
-    of m, so it is read against N1 or N1G. Null: N1, N1G. Fooled by: two sides that meet each other only, hence the
+    of m, so it is read against N1F or N1G. Null: N1F, N1G. Fooled by: two sides that meet each other only, hence the
     conditions of ``_unlike``. References: Borgatti & Everett 1999, Social Networks 21:375 (pattern); Kojaku & Masuda 2018
     (expectation from degrees).
 
@@ -187,9 +189,9 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
 def _are_grouped(window: Window) -> bool:
     """Modularity stands clearly above that of a few rewired graphs; a screen, not a test."""
     sample = ties(window)
-    rng = np.random.default_rng([len(sample.source), sample.n])
-    drawn = np.array([best_modularity(rewire(sample, rng)) for _ in range(SCREEN)])
-    return bool(best_modularity(sample) > drawn.mean() + CLEARLY * drawn.std(ddof=1))
+    rng = np.random.default_rng([len(sample.first), sample.n])
+    drawn = np.array([best_modularity(rewire_pairs(sample, rng).met()) for _ in range(SCREEN)])
+    return bool(best_modularity(sample.met()) > drawn.mean() + CLEARLY * drawn.std(ddof=1))
 
 
 def _candidate(key: int, links: Links, core: Ints, labels: Ints, dismissed: str) -> Candidate:
@@ -217,22 +219,22 @@ def _held(links: Links, core: Ints, labels: Ints) -> float:
     return float((expected - (outside[source] & outside[target]).sum()) / max(len(source), 1))
 
 
-def ties(window: Window) -> Links:
+def ties(window: Window) -> Dyads:
     """Pairs in contact, each of weight 1: how often they met depends on how many others their ends met."""
-    links = links_of(window, contacts(window))
-    return replace(links, count=np.ones(len(links.count), dtype=np.int64))
+    met = begun(window, contacts(window))
+    return replace(met, there=np.ones(len(met.there), dtype=np.int64))
 
 
-def _links(window: Window, _candidates: Sequence[Candidate]) -> Links:
+def _pairs(window: Window, _candidates: Sequence[Candidate]) -> Dyads:
     return ties(window)
 
 
-def _statistic(sample: Links, candidates: Sequence[Candidate]) -> Floats:
-    return np.full(len(candidates), avoidance(sample))
+def _statistic(sample: Dyads, candidates: Sequence[Candidate]) -> Floats:
+    return np.full(len(candidates), avoidance(sample.met()))
 
 
 def _grouped(window: Window, candidates: Sequence[Candidate]) -> Grouped:
-    return grouped(ties(window), candidates[0].detail["labels"])
+    return grouped(ties(window).met(), candidates[0].detail["labels"])
 
 
 def _statistic_inside(sample: Grouped, candidates: Sequence[Candidate]) -> Floats:
@@ -327,7 +329,7 @@ core_periphery = detectors.add("core_periphery")(
         refuses=_refuses,
         propose=_propose,
         claims=(
-            Claim(BEYOND, "N1", _links, _statistic, "of links", applies=lambda c: c.key == ONE),
+            Claim(BEYOND, "N1F", _pairs, _statistic, "of links", applies=lambda c: c.key == ONE),
             Claim(EACH, "N1G", _grouped, _statistic_inside, "of links", applies=lambda c: c.key == MANY),
         ),
         concludes=_concludes,

@@ -27,7 +27,7 @@ def modularity(links: Links, labels: Ints, *, resolution: float = 1.0) -> float:
 
     Definition: Newman's modularity. Formula: sum over groups of w_in / w - resolution (strength / 2w)^2. Range:
     [-0.5, 1] at resolution 1. Low: no groups; high: separate groups. Chance level: 0.1-0.6 on random graphs, higher the
-    sparser, so it is read against N1 with the same optimisation only. Null: N1. Reference: Newman & Girvan 2004, Phys.
+    sparser, so it is read against N1F with the same optimisation only. Null: N1F. Reference: Newman & Girvan 2004, Phys.
     Rev. E 69:026113.
     """
     weight = weights(links)
@@ -91,7 +91,7 @@ def partition(links: Links, *, resolution: float = 1.0, seed: int = 0) -> Ints:
         here = np.arange(size)
         order = rng.permutation(size)  # early agents first would end in a worse optimum
         both, ends = np.concatenate([a, b]), np.concatenate([b, a])
-        by_start = np.argsort(both, kind="stable")
+        by_start = np.argsort(both * size + ends)  # in one order whatever that of the links, so that ties go alike
         starts = np.searchsorted(both[by_start], np.arange(size + 1))
         pull = resolution / strength.sum()
         moved = _sweep_fast(

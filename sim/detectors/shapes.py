@@ -6,7 +6,7 @@ to them; councils, federations, nested circles, blackboards, matrices and two-si
 like none of the templates, at a calibrated rate of error, is *unclassified* and gets the id of its pattern
 (``unnamed``).
 
-Level 1 looks at groups of agents. Where there are groups (N1), the contacts between them are compared with what each
+Level 1 looks at groups of agents. Where there are groups (N1F), the contacts between them are compared with what each
 group's amount of them explains (NB), or the busiest group with random groups (NG). If they are uneven, the image graph is
 compared with templates for so many groups: a *ring of teams*, a *pipeline of teams*, a *hub of teams*.
 
@@ -29,9 +29,10 @@ from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Wo
 from sim.detectors.embedding import leading_share
 from sim.detectors.ensemble import ensemble
 from sim.detectors.features import table
-from sim.detectors.groups import LEAST_TEAM, alike, best_modularity, partition
+from sim.detectors.grouping import grouping, screened
+from sim.detectors.groups import LEAST_TEAM, alike, partition
 from sim.detectors.measures import order
-from sim.detectors.nulls import Links, rewire
+from sim.detectors.nulls import Links
 from sim.detectors.rings import read_ring
 from sim.detectors.templates import SIZES, SMALL, UNCLASSIFIED, Likeness, classify, classify_image, large
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
@@ -156,10 +157,7 @@ def _screen(links: Links) -> str:
 
 def _ungrouped(window: Window) -> str:
     """Why there are no groups: modularity is within the range of a few rewired graphs."""
-    links = links_of(window, directed=False)
-    rng = np.random.default_rng([len(links.source), int(links.count.sum())])
-    most = max(best_modularity(rewire(links, rng)) for _ in range(SCREEN))
-    return "" if best_modularity(links) > most else "there are no groups to compare"
+    return "there are no groups to compare" if screened(dyads.begun(window, _uses(window))) else ""
 
 
 def _grouping(window: Window, label: Ints, dismissed: str) -> Candidate:
@@ -253,12 +251,8 @@ def _shaped(sample: dyads.Dyads, candidates: Sequence[Candidate]) -> Floats:
     return np.full(len(candidates), leading_share(sample.links()))
 
 
-def _undirected(window: Window, _candidates: Sequence[Candidate]) -> Links:
-    return links_of(window, directed=False)
-
-
-def _grouped(sample: Links, candidates: Sequence[Candidate]) -> Floats:
-    return np.full(len(candidates), best_modularity(sample))
+def _begun(window: Window, _candidates: Sequence[Candidate]) -> dyads.Dyads:
+    return dyads.begun(window, _uses(window))
 
 
 def _images(window: Window, candidates: Sequence[Candidate]) -> image.Between:
@@ -402,7 +396,7 @@ shapes = detectors.add("shapes")(
         refine=_refine,
         claims=(
             Claim(SHAPED, "N1R", _pairs, _shaped, "share of the squared deviation", _of_agents),
-            Claim(GROUPED, "N1", _undirected, _grouped, "modularity", _of_groups),
+            Claim(GROUPED, "N1F", _begun, grouping, "modularity", _of_groups),
             Claim(PARTNERS, "NB", _images, _uneven, "share of the flow", _of_groups),
             Claim(CARRIED, "NG", _loads, _carried, "times the mean", _of_groups),
         ),

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
+from sim.detectors.dyads import Dyads, begun
 from sim.detectors.ensemble import ensemble
-from sim.detectors.groups import LEAST_TEAM, alike, best_modularity, partition
-from sim.detectors.nulls import Links, rewire
-from sim.detectors.window import NONE, Bools, Floats, Ints, Window
+from sim.detectors.grouping import grouping, screened
+from sim.detectors.groups import LEAST_TEAM, alike, partition
+from sim.detectors.nulls import Links
+from sim.detectors.window import NONE, Bools, Ints, Window
 
-SCREEN = 5  # surrogates of the cheap look that decides whether an ensemble and a test are worth their time
 PER_AGENT = 3  # contacts per agent below which groups cannot be told
 FROM_CONTACTS = 0.5  # agreement beyond chance with the groups of the initial contacts alone
 GROUPED = "contacts are grouped beyond degrees"
@@ -46,9 +47,8 @@ def _paired(n: int, source: Ints, target: Ints) -> Links:
 
 
 def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
-    links = links_of(window)
-    dismissed = _screen(links)
-    return [_candidate(partition(links), 1.0, dismissed)]
+    dismissed = screened(begun(window, _uses(window)))
+    return [_candidate(partition(links_of(window)), 1.0, dismissed)]
 
 
 def _refine(window: Window, _candidate_seen: Candidate) -> Candidate:
@@ -76,20 +76,8 @@ def _candidate(labels: Ints, resolution: float, dismissed: str) -> Candidate:
     return Candidate("", 0, members, teams, {"labels": labels, "resolution": resolution}, dismissed)
 
 
-def _screen(links: Links) -> str:
-    """Why a full test would be wasted: modularity is within the range of a few rewired graphs."""
-    rng = np.random.default_rng([len(links.source), int(links.count.sum())])
-    score = best_modularity(links)
-    drawn = sorted(best_modularity(rewire(links, rng)) for _ in range(SCREEN))
-    return "" if score > drawn[-2] else f"modularity {score:.2f} is not above that of {SCREEN} rewired graphs"
-
-
-def _sample(window: Window, _candidates: Sequence[Candidate]) -> Links:
-    return links_of(window)
-
-
-def _statistic(sample: Links, candidates: Sequence[Candidate]) -> Floats:
-    return np.full(len(candidates), best_modularity(sample))
+def _sample(window: Window, _candidates: Sequence[Candidate]) -> Dyads:
+    return begun(window, _uses(window))
 
 
 def _concludes(_candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tuple[str, ...]] | None:
@@ -155,7 +143,7 @@ teams = detectors.add("teams")(
         refuses=_refuses,
         propose=_propose,
         refine=_refine,
-        claims=(Claim(GROUPED, "N1", _sample, _statistic, "modularity"),),
+        claims=(Claim(GROUPED, "N1F", _sample, grouping, "modularity"),),
         concludes=_concludes,
         frames=_frames,
         retained=_retained,

@@ -62,13 +62,13 @@ def test_each_structure_says_in_one_sentence_what_a_reader_needs(teams):
         "lifetime",
         "half-life",
         "level robust",
-        "beyond N1, N4",
+        "beyond N1F, N4",
         "renumbered",
     ):
         assert part in found.sentence
     assert found.sentence.endswith(".")
     assert found.refuted_by
-    assert found.nulls == ("N1", "N4")
+    assert found.nulls == ("N1F", "N4")
     assert found.interval[0] < found.score < found.interval[1]
 
 
@@ -97,7 +97,7 @@ def test_every_planned_test_is_in_the_ledger_and_corrected(teams):
     ledger = teams[2].ledger
     tested = [r for r in ledger if r.p is not None]
     assert {r.detector for r in ledger} == {*detectors.names(), "change points"}
-    assert [(r.null, r.verdict) for r in tested if r.detector == "teams"] == [("N1", "beaten"), ("N4", "beaten")]
+    assert [(r.null, r.verdict) for r in tested if r.detector == "teams"] == [("N1F", "beaten"), ("N4", "beaten")]
     assert all(r.q >= r.p for r in tested)
     family = [r for r in tested if r.detector != "change points"]  # one question a run, a family of its own
     planned = len(family) + sum(r.p is None and r.verdict == "not tested" and r.null == "N4" for r in ledger)

@@ -50,7 +50,7 @@ def test_conventions_are_shown_without_their_origin_and_no_teams_at_the_nominal_
     assert len(report.discovered) > 300
     assert all("first" in s.sentence for s in report.discovered)
     assert any("solo" in note for note in report.notes)
-    rows = [r for r in report.ledger if r.detector == "teams" and r.null == "N1"]
+    rows = [r for r in report.ledger if r.detector == "teams" and r.null == "N1F"]
     assert len(rows) == 434
     assert sum(r.p <= 0.05 for r in rows) / 434 < 0.05 + 4 * (0.05 * 0.95 / 434) ** 0.5
     assert Counter(r.verdict for r in report.ledger if r.detector == "handoffs") == {"insufficient data": 1}
