@@ -114,6 +114,7 @@ def build(setup: Any) -> Any:
         rule_values={},
         contacts=None,
         meters={"scripted events": acted},
+        joins="its agents follow a script that was drawn beforehand and names no newcomer",
         states=_states(log, row_of=row_of, duration=float(setup["duration"])),
     )
 

@@ -11,6 +11,7 @@ from scenarios import factory_flow as flow
 from scenarios import factory_kernel as kernel
 from scenarios import factory_outcomes as outcomes
 from scenarios import factory_world as columns
+from scenarios.factory_joins import joins
 from scenarios.factory_severs import severs
 from scenarios.factory_start import FLOW_GRAPH, mix_of, proficiency_of
 from scenarios.factory_theory import rate_for_load
@@ -68,6 +69,7 @@ def build_factory(setup: Setup) -> Built:
         grow=grow,
         live=_live(world),
         severs=severs,
+        joins=f"its graph '{FLOW_GRAPH}' has a place for each of its four agents" if fixed else joins,
         predefined=("the channels admit one route only: intake, work, review, integration",) if fixed else (),
     )
 

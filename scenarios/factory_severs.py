@@ -1,4 +1,4 @@
-"""Cutting off in the factory: trails end where an agent is cut off, and remembered options follow their contacts."""
+"""Closed channels in the factory: trails end before them, and remembered options follow their contacts."""
 
 from __future__ import annotations
 
@@ -6,36 +6,34 @@ from typing import Any
 
 import numpy as np
 
+from sim.world.channels import pair
 from sim.world.view import VERBS
 from sim.world.work import FREE, HOP_FREE, HOP_ROOM, NOBODY, ROOM
 
 
-def severs(world: Any, agent: int, moved: list[tuple[int, np.ndarray]]) -> None:
-    """What follows in the items when ``agent`` is cut off or linked again (see ``sim.world.population.Built``).
+def severs(world: Any, moved: list[tuple[int, np.ndarray]], shut: frozenset[tuple[int, int]]) -> None:
+    """What follows in the items when channels close or open (see ``sim.world.population.Built``).
 
-    No outcome and no refused item travels over a channel that is closed: the trail of an item that the agent holds is
-    forgotten, and a trail that leads through the agent ends before it.
+    No outcome and no refused item travels over a channel that is closed: trails end before it.
     """
     for row, order in moved:
         own = np.flatnonzero(world.hops["agent"] == row)
         slot, verb = np.divmod(world.hops["option"][own], VERBS)
         known = slot < len(order)
         world.hops["option"][own[known]] = np.argsort(order)[slot[known]] * VERBS + verb[known]
-    if world.agents["severed"][agent] == 1:
-        _end_trails(world, agent)
+    if shut:
+        _end_trails(world, shut)
 
 
-def _end_trails(world: Any, agent: int) -> None:
+def _end_trails(world: Any, shut: frozenset[tuple[int, int]]) -> None:
     items, hops = world.items, world.hops
     used = np.ones(len(items), bool)
     used[_chain(items["link"], int(world.count[FREE]), int(world.count[ROOM]))] = False
     for row in np.flatnonzero(used & (items["trail"] != NOBODY)):
         trail = _chain(hops["before"], int(items["trail"][row]), len(hops))
-        if items["holder"][row] == agent:
-            kept = 0
-        elif (hops["agent"][trail] == agent).any():
-            kept = int(np.argmax(hops["agent"][trail] == agent))
-        else:
+        path = [int(items["holder"][row]), *hops["agent"][trail].tolist()]
+        kept = next((k for k in range(len(trail)) if pair(path[k], path[k + 1]) in shut), len(trail))
+        if kept == len(trail):
             continue
         if kept:
             hops["before"][trail[kept - 1]] = NOBODY

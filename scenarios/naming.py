@@ -21,7 +21,7 @@ Submodels: see ``agents.rules.minimal_naming``.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,6 +129,7 @@ def build(setup: Any) -> Any:
         grow_minds=lambda world, minds: more_room(world, minds, capacity),
         side_by_side=True,
         severs=severs,
+        joins=partial(joins, shared=bool(setup["shared"])),
         capacity=f"an agent knows more than {capacity} words; raise parameter 'capacity'",
     )
 
@@ -217,8 +218,19 @@ def absent(world: Any, player: int) -> bool:
     return bool(world.agents[player].muted == 1 or world.agents[player].severed == 1)
 
 
-def severs(world: Any, agent: int, moved: Any) -> None:
+def severs(world: Any, moved: Any, shut: Any) -> None:
     """Cut off, an agent meets nobody: the games it is drawn for are not played; nothing else follows."""
+
+
+def joins(world: Any, minds: Any, beside: int, *, shared: bool) -> Any:
+    """A newcomer is committed where the agent beside it is, and knows what all knew at the start.
+
+    Pairs are drawn by place in the order of keys, in which rows no longer stand.
+    """
+    world.agents["committed"][-1] = world.agents["committed"][beside]
+    minds["words"][-1, :2] = int(shared)
+    world.physics["turned"] = 1
+    return world._replace(order=np.argsort(world.agents["key"]).astype(np.int32))
 
 
 def parties(world: Any, number: int) -> tuple[int, int]:

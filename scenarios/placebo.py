@@ -23,6 +23,7 @@ Submodels: see the rules ``listen``, ``wander`` and ``habit``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,11 +119,24 @@ def build(setup: Any) -> Any:
         meters={"decisions": decisions},
         starts=starts,
         severs=severs if tied else None,
+        joins=partial(joins, seed=setup.seed, favour=float(setup["favour"])),
     )
 
 
-def severs(world: Any, agent: int, moved: Any) -> None:
+def severs(world: Any, moved: Any, shut: Any) -> None:
     """Cut off, an agent neither contacts nor is contacted; nothing else follows."""
+
+
+def joins(world: Any, minds: Any, beside: int, *, seed: int, favour: float) -> Any:
+    """A newcomer has likings drawn like those of all others, and others have such likings of it."""
+    n = len(world.agents) - 1
+    if hasattr(minds, "liking") and len(world.neighbour):
+        drawn = np.random.default_rng([seed & 0xFFFFFFFF, 0x11CE, n]).lognormal(0.0, favour, (2, n))
+        rank = np.argsort(np.argsort(world.agents["key"][:n]))
+        own = world.neighbour[world.start[n] :]
+        minds["liking"][n, : len(own)] = drawn[0, rank[own]]
+        minds["liking"][own, np.diff(world.start)[own] - 1] = drawn[1, rank[own]]
+    return world
 
 
 def signal_at(world: Any, number: int) -> int:

@@ -100,6 +100,7 @@ def build(setup: Any) -> Any:
         contacts=None,
         meters={"visits": visits},
         severs=severs,
+        joins=joins,
     )
 
 
@@ -111,7 +112,12 @@ def back_of(neighbour: np.ndarray, *, agents: int) -> np.ndarray:
     return place[neighbour, source]
 
 
-def severs(world: Any, agent: int, moved: Any) -> None:
+def joins(world: Any, minds: Any, beside: int) -> Any:
+    """A newcomer can visit everybody and be visited by everybody."""
+    return world._replace(back=np.zeros(len(world.neighbour), np.int64))
+
+
+def severs(world: Any, moved: Any, shut: Any) -> None:
     """Cut off, an agent neither visits nor is visited, and what it knows of others does not fade."""
     world.back[:] = back_of(world.neighbour, agents=len(world.agents))
 

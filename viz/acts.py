@@ -39,18 +39,22 @@ def said(act: Intervention) -> str:
     """The act in words."""
     if act.action == "set":
         return f"{act.name} set to {act.value:g}" if isinstance(act.value, float) else f"{act.name} set to {act.value}"
+    if act.action == "add":
+        return f"a newcomer joined beside agent {act.agent}"
+    if act.other != -1:
+        return f"channel between {act.agent} and {act.other} {'closed' if act.action == 'cut' else 'opened again'}"
     words = {"mute": "taken out", "unmute": "brought back", "cut": "cut off", "join": "linked again"}
     return f"agent {act.agent} {words.get(act.action, act.action)}"
 
 
-def effects(log: Log, acts: Sequence[Intervention], *, now: float) -> list[Effect]:
-    """Measures on stretches of equal length before and after each act, up to the acts beside it.
+def effects(log: Log, acts: Sequence[Intervention], *, now: float, most: int | None = None) -> list[Effect]:
+    """Measures on stretches of equal length before and after each of the last ``most`` acts, up to the acts beside it.
 
     The difference is what followed, not proof that the act caused it: for that, resume from before the act and compare.
     """
     times = sorted({a.time for a in acts})
     made = []
-    for act in acts:
+    for act in acts[-most if most else None :]:
         before = max((t for t in times if t < act.time), default=0.0)
         after = min((t for t in times if t > act.time), default=now)
         made.append(_effect(log, act, span=min(act.time - before, after - act.time, LONGEST * max(now, 1e-9))))

@@ -32,6 +32,7 @@ class Found:
         ledger: Everything that was tested or refused.
         series: ``index, time, name, value`` of the instruments over time.
         readings: Instrument name to its reading.
+        summaries: Instrument name to what it measures, in a sentence.
         topologies: Structure id to its topology, as JSON values.
         notes: What the data can and cannot show.
         error: Why there is no result; empty when there is one.
@@ -44,6 +45,7 @@ class Found:
     ledger: tuple[Mapping[str, Any], ...] = ()
     series: pl.DataFrame | None = None
     readings: Mapping[str, Mapping[str, Any]] | None = None
+    summaries: Mapping[str, str] | None = None
     topologies: Mapping[str, Mapping[str, Any]] | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
@@ -76,6 +78,7 @@ class Found:
 def analysed(log: Log, *, total: int = 0, seed: int = 0, alpha: float = 0.05) -> Found:
     """The analysis of a log as plain data; runs in the analyst's process, and never raises."""
     from experiments.analysis import Settings, analyse
+    from sim.instruments.reading import instruments
 
     until, count = log.span[1], log.events.height
     try:
@@ -102,6 +105,7 @@ def analysed(log: Log, *, total: int = 0, seed: int = 0, alpha: float = 0.05) ->
         tuple({**vars(row)} for row in made.report.ledger),
         made.series,
         made.instruments,
+        {name: instruments.get(name).summary for name in instruments.names()},
         {name: topology.model_dump(mode="json") for name, topology in made.topologies.items()},
         (*notes, *made.report.notes),
     )

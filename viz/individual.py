@@ -21,7 +21,7 @@ PHRASES = {
     "fail": "told {target} that item {item} went badly", "ask": "asked {target}", "message": "wrote to {target}",
     "play": "played with {target}", "visit": "visited {target}", "adopt": "adopted {value}", "decide": "decided {value}",
     "read": "read {artefact}", "write": "wrote {artefact}", "mute": "taken out or brought back by hand",
-    "cut": "cut off or linked again by hand", "set": "a parameter was changed by hand",
+    "cut": "cut off or linked again by hand", "join": "joined by hand", "set": "a parameter was changed by hand",
 }  # fmt: skip
 
 
@@ -49,8 +49,8 @@ class Individual:
 def individual(events: pl.DataFrame, agent: Any) -> Individual:
     """What ``events`` say of ``agent`` (an id as in the log)."""
     has_target = "target" in events.columns
-    own = pl.col("source").cast(pl.String) == str(agent)
-    to_it = (pl.col("target").cast(pl.String) == str(agent)) if has_target else pl.lit(value=False)
+    own = _is(events, "source", agent)
+    to_it = _is(events, "target", agent) if has_target else pl.lit(value=False)
     seen = events.filter(own.fill_null(value=False) | to_it.fill_null(value=False))
     done = seen.filter(own)
     cost = float(done["cost"].sum() or 0.0) if "cost" in seen.columns else 0.0
@@ -58,10 +58,17 @@ def individual(events: pl.DataFrame, agent: Any) -> Individual:
         seen.height,
         _counted(done, "target") if has_target else (),
         _counted(seen.filter(to_it), "source"),
-        _holds(events, agent),
+        _holds(seen, agent) if "item" in events.columns and events["item"].null_count() < events.height else None,
         cost,
         tuple((float(row["time"]), _said(row, agent)) for row in reversed(seen.tail(LAST).to_dicts())),
     )
+
+
+def _is(events: pl.DataFrame, column: str, agent: Any) -> pl.Expr:
+    """Rows whose ``column`` is the agent; numbers are compared as numbers, for there may be a million of them."""
+    if isinstance(agent, int) and events[column].dtype.is_integer():
+        return pl.col(column) == agent
+    return pl.col(column).cast(pl.String) == str(agent)
 
 
 def _counted(rows: pl.DataFrame, column: str) -> tuple[tuple[str, int], ...]:
@@ -69,10 +76,8 @@ def _counted(rows: pl.DataFrame, column: str) -> tuple[tuple[str, int], ...]:
     return tuple((str(who), int(count)) for who, count in counts.rows())
 
 
-def _holds(events: pl.DataFrame, agent: Any) -> int | None:
-    """Items whose last move left them with the agent."""
-    if "item" not in events.columns or events["item"].null_count() == events.height:
-        return None
+def _holds(events: pl.DataFrame, agent: Any) -> int:
+    """Items whose last move left them with the agent; its own events tell, for an item goes and comes by one of them."""
     kind = pl.col("kind").cast(pl.String)
     moves = events.drop_nulls("item").filter(
         kind.is_in([*kinds_of("transfers"), *kinds_of("enters"), *kinds_of("leaves")])

@@ -69,6 +69,7 @@ class LiveRun:
         self._waiting: list[Intervention] = []
         self._moment = Moment(0.0, plan.until, 0, 0.0, playing=False, rate=0.0)
         self._ticks: list[tuple[float, float]] = []
+        self._due = 0.0
         self.thread = threading.Thread(target=self._live, name=f"run of {plan.scenario.name}", daemon=True)
         self.thread.start()
 
@@ -211,11 +212,16 @@ class LiveRun:
             self._target = None
         if engine.now >= self.plan.until:
             self._playing = False
-        rest = FRAME - (time.monotonic() - began)
-        if self._playing and rest > 0:
-            with self._orders:
-                self._orders.wait(rest)
+        self._rest()
         self._measure()
+
+    def _rest(self) -> None:
+        """Wait until the next frame is due: a frame after the last one was, however long that took to tell."""
+        now = time.monotonic()
+        self._due = max(self._due + FRAME, now)
+        if self._playing and self._due > now:
+            with self._orders:
+                self._orders.wait(self._due - now)
 
     def _measure(self) -> None:
         engine = self._engine

@@ -77,6 +77,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "bid": ("replies", "offers"),
     "award": ("replies", "awards"),
     "cut": (),
+    "join": (),
 }
 
 # Kinds as the world writes them: a small integer in the buffers, a category in the tables.

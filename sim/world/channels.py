@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,12 +98,33 @@ def _refuse_wide(kind: str, width: int) -> None:
         )
 
 
+def pair(a: int, b: int) -> tuple[int, int]:
+    """Two rows, lower first."""
+    return (a, b) if a < b else (b, a)
+
+
 def contact_columns(start: Any, neighbour: Any) -> tuple[np.ndarray, np.ndarray]:
     """The table as two columns (source, target)."""
     return np.repeat(np.arange(len(start) - 1), np.diff(start)), np.asarray(neighbour)
 
 
-def reroute(world: Any, columns: Mapping[str, tuple[np.ndarray, int]], agent: int) -> list[tuple[int, np.ndarray]]:
+def with_newcomer(start: Any, neighbour: Any, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The table with one more row, in contact with the rows ``others`` in both directions.
+
+    Each new contact stands last in its row, and the newcomer's in the order of ``others``.
+    """
+    row = len(start) - 1
+    counts = np.append(np.diff(start), len(others))
+    counts[others] += 1
+    source = np.concatenate([np.repeat(np.arange(row), np.diff(start)), others, np.full(len(others), row)])
+    target = np.concatenate([neighbour, np.full(len(others), row), others])
+    made = np.concatenate([[0], np.cumsum(counts)]).astype(start.dtype)
+    return made, target[np.argsort(source, kind="stable")].astype(neighbour.dtype)
+
+
+def reroute(
+    world: Any, columns: Mapping[str, tuple[np.ndarray, int]], agent: int, *, closed: Collection[tuple[int, int]] = ()
+) -> list[tuple[int, np.ndarray]]:
     """Bring all rows of contacts that ``agent`` stands in into line with who is cut off now.
 
     Contacts in use stand first, ordered by key, and are ``agents.width`` many; those cut off stand behind them, also by
@@ -113,6 +134,7 @@ def reroute(world: Any, columns: Mapping[str, tuple[np.ndarray, int]], agent: in
         world: Has ``agents`` (with ``severed`` and ``width``), ``start`` and ``neighbour``.
         columns: The minds' columns that have a dimension of contacts, each with the number of that axis; by name.
         agent: Row of the agent that was cut off or linked again.
+        closed: Pairs of rows, lower first, whose one channel is closed.
 
     Returns:
         For every row that changed, its number and the old place of each of its contacts, in their new order.
@@ -123,6 +145,8 @@ def reroute(world: Any, columns: Mapping[str, tuple[np.ndarray, int]], agent: in
     for row in np.unique(np.append(near, agent)):
         others = neighbour[start[row] : start[row + 1]]
         shut = (agents["severed"][others] == 1) | (agents["severed"][row] == 1)
+        if closed:
+            shut |= np.array([pair(int(row), int(other)) in closed for other in others], bool)
         order = np.lexsort((agents["key"][others], shut))
         agents["width"][row] = np.count_nonzero(~shut)
         if (order == np.arange(len(order))).all():

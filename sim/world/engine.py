@@ -112,7 +112,8 @@ class Engine:
         self.world = self.built.world
         rules = mixture.rules if mixture is not None else (rule,)
         self.minds, self.rule = new_minds(rules, self.built, agents=len(self.world.agents))
-        self._rules = rules
+        self.rules = rules
+        self.closed: set[tuple[int, int]] = set()
         mode = self.plan
         self.log: Buffer = new_buffer(buffer_rows, mode=mode.mode, start=mode.start, end=mode.end, share=mode.share)
         bindings = {"choose": rule.choose, "learn": rule.learn, **self.built.physics}
@@ -156,10 +157,14 @@ class Engine:
         of_rule = [n for n in self.rule.dtype.names or () if any(p.name == n for p in self.scenario.parameters)]
         return [*of_rule, *self.built.live]
 
+    def slots_of(self) -> dict[str, int]:
+        """The minds' columns that have a dimension of contacts, by name: the number of that axis."""
+        places = {name: dims for rule in self.rules for name, (_, dims, _) in rule.STATE.items() if "slots" in dims}
+        return {name: 1 + dims.index("slots") for name, dims in places.items()}
+
     def slotted(self) -> dict[str, tuple[np.ndarray, int]]:
-        """The minds' columns that have a dimension of contacts, each with the number of that axis, by name."""
-        places = {name: dims for rule in self._rules for name, (_, dims, _) in rule.STATE.items() if "slots" in dims}
-        return {name: (self.minds[name], 1 + dims.index("slots")) for name, dims in places.items()}
+        """Those columns with that number."""
+        return {name: (self.minds[name], axis) for name, axis in self.slots_of().items()}
 
     def complete(self, sink: Sink | None) -> None:
         """Bring the moment that is under way to its end, so that an intervention made now can be repeated from its time."""
@@ -173,8 +178,7 @@ class Engine:
         contacts = None
         if self.built.contacts is not None:
             contacts = pl.DataFrame(dict(zip(("source", "target"), self.built.contacts, strict=True)))
-        labels = list(self.built.labels) if self.built.labels else [None] * n
-        columns = {"id": np.arange(n), "key": agents["key"], "label": pl.Series(labels, dtype=pl.String)}
+        columns = {"id": np.arange(n), "key": agents["key"], "label": pl.Series([None] * n, dtype=pl.String)}
         log = Log(
             events=empty_events(),
             agents=pl.DataFrame(columns),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.world.books import NOW, PENDING, PHASE, PLACE, ROUND
+from sim.world.books import FROM, NOW, PENDING, PHASE, PLACE, ROUND, SINCE
 from sim.world.buffer import DECIDED_BY, MARGIN, ROWS
 from sim.world.clock import take_first
 from sim.world.contract import UnboundError, apply, choose, lacks, origin, sense, void
@@ -77,7 +77,10 @@ def advance_events(world: Any, minds: Any, rule: Any, log: Any, until: float, bu
 
 
 def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, budget: int) -> int:
-    """Sequential random: update ``number`` happens at time (number + 1) / N; a sweep of N updates takes time 1."""
+    """Sequential random: update ``number`` happens at time (number + 1) / N; a sweep of N updates takes time 1.
+
+    After somebody joined, updates are counted from that moment, with the new N.
+    """
     agents = world.agents.shape[0]
     for ahead in range(AHEAD):
         foresee(world, minds, world.count[ROUND] + ahead)
@@ -87,7 +90,7 @@ def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, 
         if short(world):
             return CAPACITY
         number = world.count[ROUND]
-        time = (number + 1) / agents
+        time = world.sums[SINCE] + (number + 1 - world.count[FROM]) / agents
         if time > until:
             return TIME
         if lacks(world, minds, number):

@@ -29,6 +29,12 @@ def streams(seed: int, names: np.ndarray) -> np.ndarray:
     return np.asarray(_streams(np.uint64(seed), np.asarray(names, np.uint64)))
 
 
+def named(seed: int, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keys and streams (uint64) of the agents with these numbers."""
+    keys = streams(seed ^ 0x5EED, numbers)
+    return keys, streams(seed, keys)
+
+
 @dataclass(frozen=True)
 class Setup:
     """What a scenario builds from.
@@ -78,9 +84,12 @@ class Built:
         meters: Name to a function of (world, log buffer): whole-array figures for data collection.
         side_by_side: Agents and minds share rows of memory, for scenarios whose turns touch agents at random.
         live: Parameter name to a function of the value that changes the running world.
-        severs: What else has to follow when an agent is cut off or linked again: a function of (world, agent, moved), where
-            ``moved`` are the (row, order) of ``sim.world.channels.reroute``; None where there is nothing to cut.
-        labels: Label of every row, or None.
+        severs: What else has to follow when channels close or open: a function of (world, moved, shut), where ``moved`` are
+            the (row, order) of ``sim.world.channels.reroute`` and ``shut`` the pairs of rows, lower first, whose channels
+            just closed; None where there is nothing to cut.
+        joins: What else has to grow when a newcomer joins as the last row: a function of (world, minds, beside) that returns
+            the world, called while each new channel is the last of its row (see ``sim.world.joining``); or, where nobody
+            can join, the reason, to follow "for".
         bound: Rows whose choice is fixed by the scenario, (agents,) bool: they keep their rule whatever the mind; or None.
         capacity: What to say when a declared capacity overflowed.
         predefined: What stood before the first event, as sentences for the predefinition audit.
@@ -99,8 +108,8 @@ class Built:
     grow_minds: Callable[[Any, Any], Any] | None = None
     side_by_side: bool = False
     live: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
-    severs: Callable[[Any, int, list[tuple[int, np.ndarray]]], None] | None = None
-    labels: list[str] | None = None
+    severs: Callable[[Any, list[tuple[int, np.ndarray]], frozenset[tuple[int, int]]], None] | None = None
+    joins: Callable[[Any, Any, int], Any] | str = "its world is made once, for those who start in it"
     bound: np.ndarray | None = None
     capacity: str = "a declared capacity is too small"
     predefined: tuple[str, ...] = ()
@@ -114,7 +123,7 @@ def new_agents(setup: Setup, *, agents: int, extra: list[Any], in_key_order: boo
     of their keys, so that a pick by key needs no table where rows are numbers.
     """
     made = np.zeros(agents, np.dtype([*AGENT, *extra], align=True)).view(np.recarray)
-    keys = streams(setup.seed ^ 0x5EED, np.arange(agents))
+    keys, _ = named(setup.seed, np.arange(agents))
     if in_key_order:
         keys.sort()
     made["key"][setup.row_of(agents)] = keys

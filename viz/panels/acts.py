@@ -5,6 +5,7 @@ from __future__ import annotations
 import solara
 
 from experiments.report.words import number
+from sim.world.interventions import Intervention
 from viz.acts import Effect, effects, said
 from viz.panels.panel import Panel, panels
 from viz.parts import button, words
@@ -13,20 +14,34 @@ from viz.session import Session
 HINT = "Move a parameter that acts now, or click an agent and take it out or cut it off: what follows is shown here."
 MOST_SHOWN = 8
 MOST_EVENTS = 100_000
+BEATS = 4  # beats of the page between two measurements
 
 
 @solara.component
 def Acts(session: Session) -> None:
     """The acts, newest first, each with what followed."""
     session.beat.value  # noqa: B018  the log grows
-    acts = session.acts
-    if not acts:
+    if not session.acts:
         words(HINT, classes=["quiet"])
         return
-    log = session.log(most=MOST_EVENTS)
-    made = effects(log, acts, now=session.moment.now) if log is not None else []
-    for effect in reversed(made[-MOST_SHOWN:]):
-        One(session, effect)
+    Done(session, session.acts)
+
+
+@solara.component
+def Done(session: Session, acts: list[Intervention]) -> None:
+    """The acts that there were; measuring takes a while, and neither a picture nor a pause waits for it."""
+
+    def measured() -> list[Effect]:
+        log = session.log(most=MOST_EVENTS)
+        return effects(log, acts, now=session.moment.now, most=MOST_SHOWN) if log is not None else []
+
+    now_and_then = session.beat.value // BEATS
+    made = solara.use_thread(measured, dependencies=[now_and_then, len(acts)], intrusive_cancel=False)
+    if made.error is not None:
+        raise made.error
+    told = {id(effect.act): effect for effect in made.value or ()}
+    for act in reversed(acts[-MOST_SHOWN:]):
+        One(session, told.get(id(act)) or Effect(act, 0.0, note="Measuring ..."))
     words("What follows an act need not be caused by it: resume from before and compare the two.", classes=["quiet"])
 
 

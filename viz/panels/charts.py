@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import solara
 
-from sim.instruments.reading import instruments
 from viz.analyst import Found
 from viz.command import Command
 from viz.panels.panel import Panel, panels
@@ -66,7 +65,7 @@ def read_off(found: Found | None) -> list[dict[str, Any]]:
         if all(v is None for v in values):
             continue
         unit = str((found.readings or {}).get(str(name), {}).get("unit", ""))
-        about = instruments.get(str(name)).summary if name in instruments.names() else ""
+        about = (found.summaries or {}).get(str(name), "")
         points = [
             (t, v if v is not None and isfinite(v) else None)
             for t, v in zip(part["time"].to_list(), values, strict=True)

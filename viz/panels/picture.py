@@ -31,11 +31,16 @@ def Picture(session: Session) -> None:
         Cells(session, stage, scene, colour)
     else:
         Graph(session, stage, scene, colour)
-    Legend(stage, scene, roles)
+    Legend(stage, span(scene), roles)
     with solara.Div(classes=["line", "tight"]):
         with solara.Div(classes=["find"]):
             Field("Find agent by id", "", session.find).key(f"find-{session.world.value}")
         Command(session)
+
+
+def span(scene: Scene) -> str:
+    """The length of the recent past in two digits: it is said anew once in many pictures only."""
+    return number(float(f"{scene.end - scene.start:.2g}"))
 
 
 @solara.component
@@ -96,12 +101,12 @@ def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
 
 
 @solara.component
-def Legend(stage: Stage, scene: Scene, roles: list[str]) -> None:
+def Legend(stage: Stage, past: str, roles: list[str]) -> None:
     """What width, size and colour mean here."""
     drawn = "stronger cells are busier" if stage.side else "arrow width: traffic; size: activity"
     many = f"{stage.n:,} agents are too many to draw one by one; " if stage.side else ""
     words(
-        f"{many}{drawn}, from time {number(scene.start)} to {number(scene.end)}. Click an agent to see what it does.",
+        f"{many}{drawn}, over the last {past} of time. Click an agent to see what it does.",
         classes=["quiet"],
     )
     if roles:

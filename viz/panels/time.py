@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import solara
@@ -139,18 +140,17 @@ def Numbers(session: Session) -> None:
     moment = session.moment
     if moment.error:
         solara.Error(f"The run stopped: {moment.error} Change a parameter or reset.")
-    with solara.Div(classes=["numbers"]):
-        for label, value in (
-            ("time", f"{number(session.now)} of {number(moment.until)}"),
-            ("events", f"{moment.events:,}"),
-            ("cost", number(moment.cost)),
-            ("speed", f"{number(moment.rate)} time/s, {number(session.pictures)} pictures/s" if moment.playing else "paused"),
-        ):  # fmt: skip
-            if label == "speed" and session.stored is not None:
-                continue  # a log that is there already has no speed
-            with solara.v.Html(tag="span", attributes={"data-number": label}):
-                words(f"{label} ", tag="span")
-                words(value, tag="b")
+    shown = [
+        ("time", f"{number(session.now)} of {number(moment.until)}"),
+        ("events", f"{moment.events:,}"),
+        ("cost", number(moment.cost)),
+    ]
+    if session.stored is None:  # a log that is there already has no speed
+        fast = f"{number(moment.rate)} time/s, {number(session.pictures)} pictures/s"
+        shown.append(("speed", fast if moment.playing else "paused"))
+    # One message to the browser for all of them, in every picture.
+    text = "".join(f'<span data-number="{label}">{label} <b>{escape(value)}</b></span>' for label, value in shown)
+    solara.HTML(unsafe_innerHTML=text, classes=["numbers"])
     if moment.note:
         words(moment.note, classes=["quiet"])
 
