@@ -41,7 +41,7 @@ class Intervention:
 
 def allow(intervention: Intervention, engine: Any) -> None:
     """Raise ParameterError where ``intervention`` cannot be done to this world."""
-    agents, name = len(engine.world.agents), engine.scenario.name
+    agents = len(engine.world.agents)
     if intervention.action == "set":
         return
     if not 0 <= intervention.agent < agents:
