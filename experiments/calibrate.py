@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,8 +81,11 @@ class Calibration:
     """What was measured, as tables.
 
     Attributes:
-        tests: One row per detector, claim, null and null world: ``detector, claim, null, world, exact, tests, beaten,
-            rate, low, high, uniform`` (Kolmogorov-Smirnov p-value where p has to be uniform, else null).
+        tests: One row per detector, claim, null and null world: ``detector, claim, null, world, holds, exact, worlds, asked,
+            tests, beaten, rate, low, high, uniform``. ``holds`` is False where the claim is rightly made although nothing is
+            planted (``World.rejects``). ``asked`` p-values came out of ``worlds``; a world in which the detector tested
+            something, but had no candidate of which to ask this claim, counts among ``tests`` as not beaten. ``uniform`` is
+            the Kolmogorov-Smirnov p-value where p has to be uniform, else null.
         claims: One row per detector and null world: ``detector, world, worlds, discovered, rate, low, high``; the
             detector ``all of them`` counts a world with any discovery once.
         power: One row per planted world, strength and number of events: ``world, kind, strength, events, worlds, found,
@@ -132,13 +137,50 @@ def calibrate(
     return summary(outcomes, failed)
 
 
+def gathered(study: Study, *, folder: Path) -> Calibration:
+    """The tables from the results that are in ``folder`` so far, as an interrupted study left them; nothing is run.
+
+    Results of several versions of the code are not mixed: those of the version with most results are taken.
+
+    Raises:
+        UsageProblem: When the folder has no results of such a study.
+    """
+    from scenarios.worlds.world import worlds
+
+    first, last = (SEEDS * (1 + study.seed + k) for k in range(2))
+    found: dict[str, list[Outcome]] = defaultdict(list)
+    for path in sorted(folder.glob(f"{RESULTS}/*{SUFFIX}")):
+        data = json.loads(path.read_text())
+        job = Job(*data["job"])
+        a = job.arguments
+        wanted = first <= a["seeds"][0] < last and a["alpha"] == study.alpha and a["world"] in worlds.names()
+        if wanted and (study.only is None or a["world"] in study.only):
+            found[a["code"]].append(Outcome(job, data["value"], "", float(data["seconds"])))
+    if not found:
+        raise UsageProblem(f"calibrate: expected results of this study in {folder}, and there are none; run it first.")
+    return summary(max(found.values(), key=len))
+
+
 def code() -> str:
-    """Twelve digits over the sources of detectors and control worlds: results of other code are not reused."""
+    """Twelve digits over the sources of detectors and control worlds: results of other code are not reused.
+
+    Over their syntax without docstrings and comments, so that better prose does not make a study stale.
+    """
     digest = sha256()
     root = Path(__file__).parent.parent
     for path in sorted(p for part in CODE for p in (root / part).glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        digest.update(path.name.encode() + b"\0" + bare(path.read_text()).encode())
     return digest.hexdigest()[:12]
+
+
+def bare(source: str) -> str:
+    """The syntax of a module without docstrings, comments and layout, as text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            told = node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+            node.body = node.body[1:] if told else node.body
+    return ast.dump(tree)
 
 
 def jobs_of(study: Study) -> Iterator[Job]:
@@ -275,20 +317,24 @@ def _tests(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, A
 
     from scenarios.worlds.world import worlds
 
-    exact = worlds.get(name).exact
+    world = worlds.get(name)
     values: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         for test, p in row["tests"].items():
             values[test] += p
     for test, p in sorted(values.items()):
         detector, claim, null = test.split("|")
+        at_work = sum(any(t.startswith(f"{detector}|") for t in row["tests"]) for row in rows)
+        holds, count = claim not in world.rejects, max(len(p), at_work)
+        exact = world.exact and holds and len(p) == count
         # Rejected without a test counts as p = 1, so only worlds that are tested in full can show uniform p-values.
         uniform = (
             float(kstest(spread(p, seed=len(p)), "uniform").pvalue) if exact and max(p) < 1.0 and len(p) >= 20 else None
         )
         yield {
-            "detector": detector, "claim": claim, "null": null, "world": name, "exact": exact, "tests": len(p),
-            **_rated("beaten", sum(v <= LEVEL for v in p), len(p)), "uniform": uniform,
+            "detector": detector, "claim": claim, "null": null, "world": name, "holds": holds, "exact": exact,
+            "worlds": len(rows), "asked": len(p), "tests": count,
+            **_rated("beaten", sum(v <= LEVEL for v in p), count), "uniform": uniform,
         }  # fmt: skip
 
 

@@ -35,21 +35,28 @@ def command(
     page: Annotated[
         Path | None, typer.Option(help="Another folder for the table and the figures, such as docs.")
     ] = None,
+    gather: Annotated[
+        bool, typer.Option("--gather", help="Run nothing: write the page from the results in the folder so far.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """See HELP."""
     with progress() as say:
         say(0, 0, "preparing worlds")
-        from experiments.calibrate import Study, calibrate
+        from experiments.calibrate import Study, calibrate, gathered
         from experiments.report.calibration import write
 
         study = Study(worlds, repeats, names(detectors), names(only), alpha, seed)
-        made = calibrate(
-            study,
-            folder=out,
-            workers=workers,
-            resume=resume,
-            progress=lambda p: say(p.done, p.total, _said(p)),
+        made = (
+            gathered(study.checked(), folder=out)
+            if gather
+            else calibrate(
+                study,
+                folder=out,
+                workers=workers,
+                resume=resume,
+                progress=lambda p: say(p.done, p.total, _said(p)),
+            )
         )
         paths = write(made, folder=page or out, command=_command(study))
     if as_json:

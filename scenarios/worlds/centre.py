@@ -7,6 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, contacts_log, worlds
+from sim.detectors.hierarchy import COMMAND, IMBALANCED
+from sim.detectors.hubs import AGREED
 from sim.record.log import Log
 
 Ints = NDArray[np.int64]
@@ -173,18 +175,19 @@ for _world in (
     World("hubs", "Everybody could turn to anybody, and turns to one of a few.", "hub", hubs, detectors=("hubs",)),
     World(
         "passing hub", "One agent leads in each stretch, in each another one.", None, passing_hub, tempts="hub",
-        detectors=("hubs",),
+        detectors=("hubs",), rejects=(AGREED, IMBALANCED),  # agents do agree, for a while
     ),
     World(
         "busy few", "A few do most of the contacting and are contacted as much.", None, busy_few, tempts="hub",
         detectors=("hubs", "core_periphery"),
     ),
     World(
-        "favourites", "Each agent keeps to a favourite of its own.", None, favourites, tempts="hub", detectors=("hubs",)
+        "favourites", "Each agent keeps to a favourite of its own.", None, favourites, tempts="hub",
+        detectors=("hubs",), rejects=(COMMAND,),  # one superior each: a tree, less the ring on top of it
     ),
     World(
         "uneven reach", "A few can be reached by many, and everybody picks any channel alike.", None, uneven_reach,
-        tempts="hub", detectors=("hubs", "core_periphery"), exact=True,
+        tempts="hub", detectors=("hubs", "core_periphery"), exact=True, rejects=(IMBALANCED,),
     ),
     World(
         "heavy-tailed ties", "Lasting random ties, very unequal in number.", None, heavy_tailed_ties, tempts="core",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, as_log, worlds
+from sim.detectors.shapes import SHAPED
 from sim.record.log import Log
 
 Ints = NDArray[np.int64]
@@ -190,4 +191,5 @@ _add(
     tempts="market",
     holds=("roles",),
     exact=True,
+    rejects=(SHAPED,),  # buyers ask, sellers bid: two sides
 )

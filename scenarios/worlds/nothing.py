@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenarios.worlds.world import World, contacts_log, worlds
+from sim.detectors.hierarchy import COMMAND, IMBALANCED
 from sim.record.log import Log
 
 
@@ -29,5 +30,6 @@ worlds.add("uneven activity")(
         None,
         uneven_activity,
         tempts="hierarchy",
+        rejects=(IMBALANCED, COMMAND),  # who sends much stands above who takes much, and reaches more
     )
 )

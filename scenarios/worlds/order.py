@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, as_log, contacts_log, worlds
+from sim.detectors.hierarchy import COMMAND, IMBALANCED
+from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Ints = NDArray[np.int64]
@@ -230,8 +232,25 @@ _add("random digraph", "Standing links between random pairs.", None, random_digr
 _add("random directions", "A tree whose links point anywhere.", None, random_directions, tempts="hierarchy")
 _add("two-way tree", "A tree with contacts up and down alike.", None, two_way_tree, tempts="hierarchy")
 _add("replies", "Uneven activity, most of it answered.", None, replies, tempts="hierarchy")
-_add("uneven ties", "Standing links between uneven senders and receivers.", None, uneven_ties, tempts="hierarchy")
-_add("popular partners", "Everybody keeps to one or two popular others.", None, popular_partners, tempts="hierarchy")
+_add(
+    "uneven ties",
+    "Standing links between uneven senders and receivers.",
+    None,
+    uneven_ties,
+    tempts="hierarchy",
+    rejects=(IMBALANCED, COMMAND),
+)
+_add(
+    "popular partners",
+    "Everybody keeps to one or two popular others.",
+    None,
+    popular_partners,
+    tempts="hierarchy",
+    rejects=(
+        IMBALANCED,
+        COMMAND,
+    ),  # the popular are turned to; with one partner each that is a tree, less its ring on top
+)
 _add("uneven teams", "Teams, and uneven activity unrelated to them.", "teams", uneven_teams, tempts="hierarchy")
 _add(
     "uneven grid",
@@ -240,6 +259,7 @@ _add(
     uneven_grid,
     tempts="hierarchy",
     holds=("roles", "unclassified"),  # neighbours on a grid are of two sides, as on a chessboard
+    rejects=(IMBALANCED,),
 )
 _add("ping-pong", "Two groups contact each other.", None, ping_pong, tempts="ring", holds=("roles", "market"))
 _add(
@@ -249,4 +269,5 @@ _add(
     two_way_ring,
     tempts="ring",
     holds=("roles", "unclassified"),
+    rejects=(GROUPED,),  # two neighbouring stations are a group as good as any, and no better than the next two
 )

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, as_log, contacts_log, worlds
+from sim.detectors.hierarchy import IMBALANCED
+from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Ints = NDArray[np.int64]
@@ -160,10 +162,22 @@ def _add(
     by: str = "roles",
     exact: bool = False,
     holds: tuple[str, ...] = (),
+    rejects: tuple[str, ...] = (),
 ) -> None:
     size = {"agents": agents, "events": events}
     worlds.add(name)(
-        World(name, summary, plants, make, **size, detectors=(by,), tempts=tempts, exact=exact, holds=holds)
+        World(
+            name,
+            summary,
+            plants,
+            make,
+            **size,
+            detectors=(by,),
+            tempts=tempts,
+            exact=exact,
+            holds=holds,
+            rejects=rejects,
+        )
     )
 
 
@@ -196,6 +210,7 @@ _add(
     "Five stages whose agents are drawn anew again and again, each as active as ever.",
     partial(image_graph, image=STAGES, shares=(1,) * 5, exponent=1.5, turns=TURNS),
     tempts="roles",
+    rejects=(IMBALANCED,),
 )
 _add(
     "uneven links",
@@ -218,6 +233,7 @@ _add(
     neighbours,
     tempts="roles",
     holds=("unclassified", "teams"),
+    rejects=(GROUPED,),  # any stretch of the circle is a group
 )
 _add("specialists", "Each agent has a task of its own.", specialists, plants="roles", by="labour")
 _add(

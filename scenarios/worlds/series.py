@@ -13,6 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, as_log, worlds
+from sim.detectors.conventions import TOGETHER
+from sim.detectors.engine import LASTS
+from sim.detectors.shapes import GROUPED as GROUPED_TOO
+from sim.detectors.shapes import SHAPED
+from sim.detectors.synchrony import BEYOND, IN_STEP
+from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Floats = NDArray[np.float64]
@@ -293,9 +299,10 @@ def _register(
     agents: int = 24,
     events: int = 2000,
     holds: tuple[str, ...] = (),
+    rejects: tuple[str, ...] = (),
 ) -> None:
     tries = (plants or tempts).replace("convention", "conventions")
-    world = World(name, summary, plants, make, agents, events, (tries,), tempts, holds=holds)
+    world = World(name, summary, plants, make, agents, events, (tries,), tempts, holds=holds, rejects=rejects)
     worlds.add(name)(world)
 
 
@@ -305,13 +312,49 @@ _register(
 )
 _register("separate drift", "Each switches options alone.", None, drift, "convention")
 _register("shared prior", "All prefer one option from the start.", None, prior, "convention")
-_register("lone learners", "All learn the same, each alone.", None, learners, "convention")
-_register("like meets like", "Tastes are fixed, and decide who meets.", None, tastes, "convention", holds=("teams",))
-_register("shared broadcast", "All obey a broadcast that all read.", None, broadcast, "convention")
+_register(
+    "lone learners",
+    "All learn the same, each alone.",
+    None,
+    learners,
+    "convention",
+    rejects=(TOGETHER,),  # they do come to agree; what is false is that they heed each other
+)
+_register(
+    "like meets like",
+    "Tastes are fixed, and decide who meets.",
+    None,
+    tastes,
+    "convention",
+    holds=("teams",),
+    rejects=(GROUPED, GROUPED_TOO, SHAPED),
+)
+_register(
+    "shared broadcast",
+    "All obey a broadcast that all read.",
+    None,
+    broadcast,
+    "convention",
+    rejects=(IN_STEP, BEYOND, LASTS),  # all act in rounds from the first on, which the audit says
+)
 _register("coupled oscillators", "Kuramoto oscillators on a random graph.", "synchrony", coupled)
 _register("lone oscillators", "Oscillators of different frequencies.", None, alone, "synchrony")
-_register("like clocks", "Clocks of one frequency, started at random.", None, clocks, "synchrony")
-_register("clocks from noon", "Clocks of one frequency, started together.", None, started, "synchrony")
+_register(
+    "like clocks",
+    "Clocks of one frequency, started at random.",
+    None,
+    clocks,
+    "synchrony",
+    rejects=(IN_STEP,),  # they keep for ever whatever step chance gave them
+)
+_register(
+    "clocks from noon",
+    "Clocks of one frequency, started together.",
+    None,
+    started,
+    "synchrony",
+    rejects=(IN_STEP, BEYOND, LASTS),  # in step from the first reading on, which the audit says
+)
 _register("ringing", "Independent noisy oscillations of one period.", None, ringing, "synchrony")
 _register("driven ringing", "All ring with one recorded signal.", None, driven, "synchrony")
 _register("entrained", "All follow one recorded signal.", None, entrained, "synchrony")

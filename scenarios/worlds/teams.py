@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, contacts_log, worlds
+from sim.detectors.hierarchy import IMBALANCED
+from sim.detectors.shapes import GROUPED as GROUPED_TOO
+from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Floats = NDArray[np.float64]
@@ -260,5 +263,19 @@ _add("teams", "Groups of about ten alike agents that mostly meet each other.", "
 _add("unequal teams", "Groups in which some agents are far busier than others.", "teams", unequal_teams, agents=60)
 _add("moving teams", "Teams that are born, die, split and merge.", "teams", moving_teams, agents=90, events=14_000)
 _add("random ties", "Ties drawn at random that never change.", None, random_ties, tempts="teams", exact=True)
-_add("habit", "Agents that rather meet again whom they know.", None, habit, tempts="teams")
-_add("rotating groups", "Tight groups that are drawn anew twelve times.", None, rotating_groups, tempts="teams")
+_add(
+    "habit",
+    "Agents that rather meet again whom they know.",
+    None,
+    habit,
+    tempts="teams",
+    rejects=(IMBALANCED,),  # a few begin most contacts
+)
+_add(
+    "rotating groups",
+    "Tight groups that are drawn anew twelve times.",
+    None,
+    rotating_groups,
+    tempts="teams",
+    rejects=(GROUPED, GROUPED_TOO),  # each moment has groups, which show in the whole; what is false is that they last
+)

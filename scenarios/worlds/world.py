@@ -32,6 +32,8 @@ class World:
         exact: The null of the tested claims holds exactly here, so p-values have to be uniform, not only cautious.
         holds: Kinds that are rightly found here besides what is planted: two groups that contact each other by turns are
             no ring, but they do play two roles. Finding them is no false alarm.
+        rejects: Claims of which the null is false here without any structure: uneven activity does direct contacts. Beating
+            them is no false alarm, and the calibration shows them apart.
     """
 
     name: str
@@ -44,6 +46,7 @@ class World:
     tempts: str = ""
     exact: bool = False
     holds: tuple[str, ...] = ()
+    rejects: tuple[str, ...] = ()
 
     def log(
         self, seed: int, *, agents: int | None = None, events: int | None = None, strength: float | None = None

@@ -3,14 +3,14 @@
 Three claims that are often taken for one another, each against the null that matches it. *Directed by activity
 imbalance*: links climb a common ladder more than with every pair of agents turned round at random (N2). Whoever sends
 much to agents who send little has that, so it is a feature and makes no structure. *Ordered beyond degrees*: agents
-line up, givers beside givers and takers beside takers, more than with partners exchanged (N1). *Tree-shaped chain of
+line up, givers beside givers and takers beside takers, more than with partners exchanged (N1R). *Tree-shaped chain of
 command*: somebody reaches the others along links, they reach few, in whichever orientation is clearer (N2).
 
-A hierarchy needs a claim against N2 and one against N1. N2 alone takes uneven activity for command: those who only send
+A hierarchy needs a claim against N2 and one against N1R. N2 alone takes uneven activity for command: those who only send
 stand above those who only receive (100 % false alarms for order, 40-95 % for reach). N1 alone takes a tree whose links
 point anywhere for order. So the chain of command has a fourth claim, that it also reaches further than the same degrees
-give: agents with one random superior each form a tree with a ring on top, and that no null but N1 can tell from a tree
-with a head. A tree of which N1 has too few other arrangements stays *observed*.
+give: agents with one random superior each form a tree with a ring on top, and that no null but N1R can tell from a tree
+with a head. A tree of which N1R has too few other arrangements stays *observed*.
 
 Only events that start something count. Replies run the other way and cancel the order; a log whose kinds are not
 declared cannot tell them apart, and the sentence then says so. Handoffs of items are for the detector ``handoffs``.
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from sim.detectors import command, ranks, streams
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
+from sim.detectors.dyads import Dyads, pairs
 from sim.detectors.measures import flow_hierarchy, order, trophic_levels
 from sim.detectors.nulls import Links
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
@@ -183,13 +184,22 @@ def _coherence(sample: Links, candidates: Sequence[Candidate]) -> Floats:
     return np.full(len(candidates), round(value, DIGITS))
 
 
-def _alignment(sample: Links, candidates: Sequence[Candidate]) -> Floats:
-    value = ranks.alignment(sample.n, sample.source, sample.target, ranks.class_weights(sample.count))
+def _pairs(window: Window, _candidates: Sequence[Candidate]) -> Dyads:
+    return pairs(links_of(window))
+
+
+def _alignment(sample: Dyads, candidates: Sequence[Candidate]) -> Floats:
+    links = sample.links()
+    value = ranks.alignment(links.n, links.source, links.target, ranks.class_weights(links.count))
     return np.full(len(candidates), round(value, DIGITS))
 
 
 def _command(sample: Links, candidates: Sequence[Candidate]) -> Floats:
     return np.array([round(_commanding(sample, c.detail["thresholds"])[0], DIGITS) for c in candidates])
+
+
+def _beyond(sample: Dyads, candidates: Sequence[Candidate]) -> Floats:
+    return _command(sample.links(), candidates)
 
 
 def _like_a_tree(candidate: Candidate) -> bool:
@@ -203,7 +213,7 @@ def _concludes(_candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tupl
 
 
 def _obvious(candidate: Candidate) -> tuple[str, tuple[str, ...]] | None:
-    """An exact tree, of which N1 may have no other arrangement; it is shown, not claimed."""
+    """An exact tree, of which N1R may have no other arrangement; it is shown, not claimed."""
     return ("hierarchy", (COMMAND, BEYOND)) if candidate.detail.get("crisp") else None
 
 
@@ -317,9 +327,9 @@ hierarchy = detectors.add("hierarchy")(
         propose=_propose,
         claims=(
             Claim(IMBALANCED, "N2", _sample, _coherence, "coherence"),
-            Claim(ORDERED, "N1", _sample, _alignment, "alignment"),
+            Claim(ORDERED, "N1R", _pairs, _alignment, "alignment"),
             Claim(COMMAND, "N2", _sample, _command, "reach", _like_a_tree),
-            Claim(BEYOND, "N1", _sample, _command, "reach", _like_a_tree),
+            Claim(BEYOND, "N1R", _pairs, _beyond, "reach", _like_a_tree),
         ),
         concludes=_concludes,
         obvious=_obvious,

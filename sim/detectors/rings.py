@@ -1,8 +1,9 @@
 """Rings: stations in a circle, each passing on to the next, the last to the first, and hardly any the other way.
 
 The claim: contacts have a *rhythm*. The matrix of who passes on to whom has a complex mode, as walkers on a circle of k
-stations have at the angle 2 pi / k, that turns more than with partners exchanged (N1). Ladders, teams and circles of
-neighbours who deal with both sides alike have only real modes; nothing in them turns.
+stations have at the angle 2 pi / k, that turns more than with partners exchanged, those who answer among themselves (N1R;
+N1 makes answers where there were none, which turn nothing, so any graph of one-way links would seem to turn). Ladders,
+teams and circles of neighbours who deal with both sides alike have only real modes; nothing in them turns.
 
 The stations are read off the phases of the mode and refined; their number is the one that describes the contacts in the
 fewest nats. A chain whose last stage starts anew anywhere has a weak rhythm too; so every station has to pass on to the
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from sim.detectors import streams
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
+from sim.detectors.dyads import Dyads, pairs
 from sim.detectors.groups import alike
 from sim.detectors.nulls import Links
 from sim.detectors.window import NONE, Bools, Floats, Ints, Window
@@ -70,7 +72,7 @@ def modes(flow: Floats) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]
 
     Definition: eigenvalues and right eigenvectors of W / root((out + mean out)(in + mean in)). Range of the modulus:
     [0, 1). Low: no circulation; high: flow goes round (with degrees alike, half the share of it that does). Chance level:
-    about 1 / (2 root of partners per agent), so it is read against N1. Null: N1, N2. Fooled by: small closed circles among
+    about 1 / (2 root of partners per agent), so it is read against N1R. Null: N1R. Fooled by: small closed circles among
     agents with few contacts, which the added means damp.
 
     Args:
@@ -89,7 +91,7 @@ def rhythm(flow: Floats) -> float:
 
     Definition: see ``modes``; all harmonics of a ring are as strong as the first, and one of them is nearly imaginary.
     Range: [0, 1). Low: flow runs to and fro, or one way through; high: it goes round. Chance level: about 1 / (2 root of
-    partners per agent). Null: N1.
+    partners per agent). Null: N1R.
     """
     out, into = flow.sum(axis=1), flow.sum(axis=0)
     values = np.linalg.eigvals(flow / np.sqrt(np.outer(out + out.mean(), into + into.mean())))
@@ -221,12 +223,12 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
     return [Candidate("", 0, members, parts, {"station": ring.station, "length": ring.length}, ring.fault)]
 
 
-def _sample(window: Window, _candidates: Sequence[Candidate]) -> Links:
-    return links_of(window)
+def _sample(window: Window, _candidates: Sequence[Candidate]) -> Dyads:
+    return pairs(links_of(window))
 
 
-def _statistic(sample: Links, candidates: Sequence[Candidate]) -> Floats:
-    return np.full(len(candidates), rhythm(_table(sample)))
+def _statistic(sample: Dyads, candidates: Sequence[Candidate]) -> Floats:
+    return np.full(len(candidates), rhythm(_table(sample.links())))
 
 
 def _concludes(_candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tuple[str, ...]] | None:
@@ -325,7 +327,7 @@ rings = detectors.add("rings")(
         uses=_uses,
         refuses=_refuses,
         propose=_propose,
-        claims=(Claim(RHYTHM, "N1", _sample, _statistic, "share that turns"),),
+        claims=(Claim(RHYTHM, "N1R", _sample, _statistic, "share that turns"),),
         concludes=_concludes,
         frames=_frames,
         retained=_retained,
