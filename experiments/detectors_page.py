@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 
 from sim.detectors.core import Detector, detectors
+from sim.detectors.kinds import KINDS
 from sim.detectors.nulls import NULLS
 
 PAGE = Path(__file__).parent.parent / "docs" / "detector-catalogue.md"
@@ -17,6 +18,12 @@ Made from `sim/detectors` by `python -m experiments.detectors_page`. How claims 
 
 | detector | can return | claims |
 |---|---|---|
+"""
+_KINDS = """
+## Kinds of structure
+
+| kind | what it is |
+|---|---|
 """
 _NULLS = """
 ## Null models
@@ -31,7 +38,8 @@ def page() -> str:
     members = [d for _, d in detectors.items()]
     rows = "".join(f"| [`{d.name}`](#{d.name}) | {', '.join(d.kinds)} | {len(d.claims)} |\n" for d in members)
     nulls = "".join(f"| {n.name} | {n.keeps} | {n.destroys} | {n.shows} |\n" for _, n in sorted(NULLS.items()))
-    return _INTRO + rows + "".join(_part(d) for d in members) + _NULLS + nulls
+    kinds = "".join(f"| {kind} | {says} |\n" for kind, says in KINDS.items())
+    return _INTRO + rows + _KINDS + kinds + "".join(_part(d) for d in members) + _NULLS + nulls
 
 
 def _part(detector: Detector) -> str:

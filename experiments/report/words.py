@@ -90,8 +90,9 @@ def size(count: float | None) -> str:
 
 
 def is_discovered(structure: Mapping[str, Any]) -> bool:
-    """True for a structure of report.json that is stable or better and did not stand before the first event."""
-    return LEVELS.index(structure["level"]) >= LEVELS.index("stable") and structure["predefined"] is None
+    """True for a structure of report.json that is stable or better, not predefined, and no part of another."""
+    standing = structure["predefined"] is None and structure.get("part_of") is None
+    return LEVELS.index(structure["level"]) >= LEVELS.index("stable") and standing
 
 
 def headline(report: Mapping[str, Any], *, alpha: float = 0.05) -> tuple[str, str]:

@@ -183,7 +183,7 @@ def _add(
 
 _stages = partial(image_graph, image=STAGES, shares=(1,) * 5)
 _agency = partial(image_graph, image=AGENCY, shares=(8, 2, 5), exponent=2.0)
-_add("stages of contact", "Five stages, each addressing the next; no items.", _stages, plants="roles")
+_add("stages of contact", "Five stages, each addressing the next; no items.", _stages, plants="pipeline")
 _add(
     "clients brokers workers",
     "Clients ask brokers, who ask workers, who answer both; some are far more active than others.",

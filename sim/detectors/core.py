@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sim.detectors.kinds import KINDS
 from sim.detectors.nulls import NULLS
 from sim.detectors.window import Bools, Floats, Ints, Window
 from sim.registry import Registry
@@ -124,7 +125,7 @@ class Detector:
 
     Attributes:
         name: Registered name.
-        kinds: Kinds of structure it can return (docs/run-folder.md).
+        kinds: Kinds of structure it can return, of ``kinds.KINDS``.
         needs: Columns of the log without which nothing can be said.
         minimum: Numbers of agents, of its own events, and of its own events per window.
         uses: ``window -> rows`` it reads; minimum numbers count these.
@@ -176,6 +177,12 @@ class Detector:
                     f"detector '{self.name}', claim '{claim.name}': expected the name of a null model "
                     f"({', '.join(sorted(NULLS))}), got {claim.null!r}. A claim without a null cannot be tested."
                 )
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        if unknown:
+            raise DetectorError(
+                f"detector '{self.name}': expected kinds of the list in sim/detectors/kinds.py, got {', '.join(unknown)}; "
+                "add them there with a sentence on what they are."
+            )
         if len({claim.name for claim in self.claims}) < len(self.claims):
             raise DetectorError(
                 f"detector '{self.name}': two claims share a name; the ledger could not tell them apart."

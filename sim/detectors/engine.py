@@ -19,6 +19,7 @@ from sim.detectors.core import Candidate, Claim, Detector
 from sim.detectors.core import detectors as registry
 from sim.detectors.findings import Finding, structure
 from sim.detectors.nulls import NULLS, Frames
+from sim.detectors.relations import related
 from sim.detectors.replication import Reference
 from sim.detectors.report import LEVELS, Report, Row, Structure
 from sim.detectors.surrogates import LEAST, Surrogates, Test, compare, q_values
@@ -141,6 +142,7 @@ def _report(
         made = replication.judged(
             made, known, lambda other: again(other, detectors=asked).structures if asked else (), alpha=alpha
         )
+    made = related(made)
     turned, turn_rows = _turns(reading.windows, settings) if turning else ([], [])
     say(len(plans), len(plans), "done")
     ledger = [row for finding in found for row in finding.rows] + pooled_rows + turn_rows
@@ -278,7 +280,7 @@ def _finding(plan: Plan, candidate: Candidate, tests: dict[str, Tested], setting
     outcome = None if candidate.dismissed else outcome
     lasting, frames = _lasting(plan, candidate, settings) if outcome else (None, None)
     if lasting is None:
-        lasting = _untested(plan, candidate, "not tested", "no claim before it was beaten")
+        lasting = _untested(plan, candidate, "not tested", candidate.dismissed or "no claim before it was beaten")
     outcome = outcome or plan.detector.obvious(candidate)
     return Finding(plan.detector, plan.window, candidate, tuple(rows), lasting, outcome, frames)
 

@@ -47,7 +47,7 @@ class Structure:
 
     Attributes:
         id: Unique in its report.
-        kind: One of the kinds of docs/run-folder.md.
+        kind: One of ``kinds.KINDS``.
         claim: What is claimed, in words.
         level: One of LEVELS.
         run: Run it was found in.
@@ -76,6 +76,7 @@ class Structure:
         timeline: ``start, end, agreement, present`` per window.
         changes: Births, deaths, splits and merges of its parts.
         facts: Numbers behind the sentence.
+        part_of: Id of the discovered structure of which this one is a view or part; None where it stands for itself.
         scale: 0 for a structure of agents, 1 for one of groups of agents.
     """
 
@@ -109,18 +110,20 @@ class Structure:
     timeline: pl.DataFrame
     changes: tuple[Change, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    part_of: str | None = None
     scale: int = 0
 
     @property
     def discovered(self) -> bool:
-        """True when it is stable or better and did not stand before the first event."""
-        return LEVELS.index(self.level) >= DISCOVERED and self.predefined is None
+        """True when it is stable or better, did not stand before the first event, and is no view or part of another."""
+        return LEVELS.index(self.level) >= DISCOVERED and self.predefined is None and self.part_of is None
 
     def to_json(self) -> dict[str, Any]:
         """The structure as in report.json (docs/run-folder.md)."""
         names = (
             "id", "kind", "claim", "level", "run", "members", "roles", "score", "interval", "chance", "p", "q", "nulls",
             "windows", "lifetime", "half_life", "predefined", "relabelling", "resilience", "sentence", "refuted_by",
+            "part_of",
         )  # fmt: skip
         return {name: _plain(getattr(self, name)) for name in names}
 
@@ -147,7 +150,7 @@ class Report:
 
     @property
     def discovered(self) -> tuple[Structure, ...]:
-        """Structures that are stable or better and not predefined."""
+        """Structures that are stable or better, not predefined, and no view or part of another."""
         return tuple(s for s in self.structures if s.discovered)
 
     def get(self, identity: str) -> Structure:

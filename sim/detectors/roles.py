@@ -4,7 +4,8 @@ Stochastic equivalence: two agents play one role when their contacts go to and c
 they ever meet each other. The number of roles is chosen by predicting links held back, where one role may win. Classes
 that mostly keep to themselves are groups, not roles; they are left to the detector ``teams``. That is decided twice: the
 image graph (contacts between classes over what activity gives) must not be heaviest on its diagonal, and the classes
-must predict held-back links better than groups do.
+must predict held-back links better than groups do. Classes that stand in a row, through which contacts run one way step by
+step, are the stages of a *pipeline* (``stages``).
 
 Handoffs with a task type are left to the detector ``handoffs``, which reads roles off each type's way through the
 agents; so are handoffs without one where they climb one common ladder. A log that is mostly such handoffs is refused,
@@ -13,13 +14,13 @@ otherwise they are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.detectors import blockmodel, dyads, streams
+from sim.detectors import blockmodel, dyads, stages, streams
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
 from sim.detectors.embedding import leading_share
 from sim.detectors.groups import alike
@@ -118,10 +119,11 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
 
 def _candidate(links: Links, labels: Ints, dismissed: str, facts: dict[str, float]) -> Candidate:
     k = int(labels.max(initial=-1)) + 1
-    labels = _downstream(links, labels, k)
+    found = stages.row(links, labels)
+    labels = np.where(labels >= 0, found.place[labels], NONE) if found.pipeline else _downstream(links, labels, k)
     sets = tuple(frozenset(int(a) for a in np.flatnonzero(labels == c)) for c in range(k))
     members = tuple(int(a) for a in np.flatnonzero(labels >= 0))
-    return Candidate("", 0, members, sets if k > 1 else (), {"labels": labels, "classes": k, **facts}, dismissed)
+    return Candidate("", 0, members, sets if k > 1 else (), {"labels": labels, "classes": k, "row": found, **facts}, dismissed)
 
 
 def _downstream(links: Links, labels: Ints, k: int) -> Ints:
@@ -154,8 +156,9 @@ def _statistic(sample: dyads.Dyads, candidates: Sequence[Candidate]) -> Floats:
     return np.full(len(candidates), leading_share(sample.links()))
 
 
-def _concludes(_candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tuple[str, ...]] | None:
-    return ("roles", (EQUIVALENT,)) if EQUIVALENT in beaten else None
+def _concludes(candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tuple[str, ...]] | None:
+    kind = "pipeline" if candidate.detail["row"].pipeline else "roles"
+    return (kind, (EQUIVALENT,)) if EQUIVALENT in beaten else None
 
 
 def _frames(parts: Sequence[Window], candidate: Candidate, whole: Window) -> tuple[NDArray[Any], Ints, bool]:
@@ -171,10 +174,11 @@ def _retained(candidate: Candidate, damaged: Window) -> float:
     return max(0.0, alike(candidate.detail["labels"], again)) if again.max(initial=-1) >= 0 else 0.0
 
 
-def _portrait(window: Window, candidate: Candidate, _kind: str) -> Portrait:
+def _portrait(window: Window, candidate: Candidate, kind: str) -> Portrait:
     labels = candidate.detail["labels"]
     k = max(int(candidate.detail["classes"]), 1)
-    roles = {f"role {c + 1}": np.flatnonzero(labels == c) for c in range(k)}
+    called = "stage" if kind == "pipeline" else "role"
+    roles = {f"{called} {c + 1}": np.flatnonzero(labels == c) for c in range(k)}
     held = np.append(labels >= 0, False)
     rows = _uses(window) & held[window.source] & held[window.target]
     links = links_of(window)
@@ -182,6 +186,7 @@ def _portrait(window: Window, candidate: Candidate, _kind: str) -> Portrait:
         "sizes": [len(agents) for agents in roles.values()],
         "image": blockmodel.image(links, labels).tolist(),
         "turns to": _ways(links, labels, k),
+        "one step": candidate.detail["row"].one_step,
         "keeping to themselves": blockmodel.keeping_to_themselves(links, labels),
         **{name: candidate.detail[name] for name in ("gain", "gain of groups") if name in candidate.detail},
     }
@@ -200,14 +205,27 @@ def _ways(links: Links, labels: Ints, k: int) -> list[str]:
     return said
 
 
-def _words(_candidate: Candidate, _kind: str, portrait: Portrait) -> Words:
+def _words(_candidate: Candidate, kind: str, portrait: Portrait) -> Words:
     facts = portrait.facts
+    if kind == "pipeline":
+        return _words_of_pipeline(facts)
     sizes = ", ".join(str(s) for s in facts["sizes"])
     return Words(
         "agents play roles",
         f"agents play {len(facts['sizes'])} roles ({sizes} agents) that are no groups: {'; '.join(facts['turns to'])}",
         "the same spread of contacts along few lines after pairs of agents are rewired with everybody's one-way and "
         "mutual links kept, or other roles in later windows",
+    )
+
+
+def _words_of_pipeline(facts: Mapping[str, Any]) -> Words:
+    sizes = " -> ".join(str(s) for s in facts["sizes"])
+    return Words(
+        "contacts run through stages as a pipeline",
+        f"contacts run through {len(facts['sizes'])} stages ({sizes} agents), {facts['one step']:.0%} of what goes beyond the "
+        "usual from a stage to the next",
+        "the same spread of contacts along few lines after pairs of agents are rewired with everybody's one-way and "
+        "mutual links kept, or other stages in later windows",
     )
 
 
@@ -225,7 +243,7 @@ def _standing(window: Window, candidate: Candidate) -> str:
 roles = detectors.add("roles")(
     Detector(
         name="roles",
-        kinds=("roles",),
+        kinds=("roles", "pipeline"),
         needs=("target",),
         minimum=Minimum(agents=8, events=200, per_window=60),
         uses=_uses,

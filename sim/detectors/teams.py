@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.detectors import stages
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
 from sim.detectors.dyads import Dyads, begun
 from sim.detectors.ensemble import ensemble
@@ -54,7 +55,7 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
 def _refine(window: Window, _candidate_seen: Candidate) -> Candidate:
     """The groups of the ensemble instead of the quick ones that the test used."""
     found = ensemble(links_of(window))
-    return _candidate(found.labels, found.resolution, "")
+    return _candidate(found.labels, found.resolution, stages.only_stretches(window, found.labels))
 
 
 def followed(window: Window) -> list[frozenset[int]]:

@@ -10,14 +10,11 @@ import pytest
 
 from sim.detectors.core import detectors
 from sim.detectors.engine import detect
+from sim.detectors.kinds import KINDS
 from sim.detectors.nulls import NULLS
 from sim.detectors.surrogates import Surrogates
 from sim.record.log import Log
 
-KINDS = {
-    "teams", "hierarchy", "roles", "pipeline", "ring", "hub", "broker", "core", "mesh", "matrix", "convention",
-    "synchrony", "influence", "synergy", "market", "unclassified", "council", "blackboard", "nested circles", "federation",
-}  # fmt: skip
 NAMES = detectors.names()
 SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).parents[1] / "detectors" / "planted.py")
 planted = importlib.util.module_from_spec(SPEC)
