@@ -140,10 +140,11 @@ def _beyond(links: Links, labels: Ints, k: int) -> Floats:
 def only_stretches(window: Window, labels: Ints) -> str:
     """Why groups are no teams: contacts run one way inside them, and on to the next in the same way; else an empty string.
 
-    Definition: most agents are in groups less dense inside than towards another group; or coherence (``measures.order``) of the contacts inside groups, and of those between groups, both at least
-    ONE_WAY and BEYOND_DEGREES above that of the same parts of rewired contacts, since uneven activity makes order too.
-    Members of a team turn to each other in any direction; teams that each have a chain of command deal with each other in
-    any direction. Replies are left out, since they cancel every order.
+    Definition: half of the agents or more are in groups less dense inside than towards another group; or coherence
+    (``measures.order``) of the contacts inside groups, and of those between groups, is at least ONE_WAY and BEYOND_DEGREES
+    above that of the same parts of rewired contacts, since uneven activity makes order too. Members of a team turn to each
+    other in any direction; teams that each have a chain of command deal with each other in any direction. Replies are left
+    out, since they cancel every order.
 
     Args:
         window: The events of a run.
