@@ -123,7 +123,9 @@ def _candidate(links: Links, labels: Ints, dismissed: str, facts: dict[str, floa
     labels = np.where(labels >= 0, found.place[labels], NONE) if found.pipeline else _downstream(links, labels, k)
     sets = tuple(frozenset(int(a) for a in np.flatnonzero(labels == c)) for c in range(k))
     members = tuple(int(a) for a in np.flatnonzero(labels >= 0))
-    return Candidate("", 0, members, sets if k > 1 else (), {"labels": labels, "classes": k, "row": found, **facts}, dismissed)
+    return Candidate(
+        "", 0, members, sets if k > 1 else (), {"labels": labels, "classes": k, "row": found, **facts}, dismissed
+    )
 
 
 def _downstream(links: Links, labels: Ints, k: int) -> Ints:

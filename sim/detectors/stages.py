@@ -23,7 +23,7 @@ ONE_WAY = 0.3  # coherence from which contacts run one way
 BEYOND_DEGREES = 0.2  # by which it exceeds that of rewired contacts, where uneven activity is all there is
 REWIRED = 3
 CLOSED = 0.5  # share of agents in groups that are denser inside than towards any other, below which groups are no teams
-CARRIED_ON = 0.1  # contacts between groups for each one inside, below which groups keep to themselves whatever their order
+CARRIED_ON = 0.1  # contacts between groups for each inside, below which groups keep to themselves
 
 
 @dataclass(frozen=True)
