@@ -16,7 +16,7 @@ from sim.detectors.measures import order
 from sim.detectors.nulls import Links, rewire
 from sim.detectors.window import NONE, Floats, Ints, Window
 
-LEAST_STAGES, MOST_STAGES = 3, 12  # the best row of more classes takes too long to find
+LEAST_STAGES, MOST_STAGES = 3, 10  # the best row of more classes takes too long to find
 ONE_STEP = 0.7  # share of the flow above the background that goes to the next stage, from which a row is a pipeline
 EVERY_STEP = 0.3  # of the mean step: the least that each step carries, and the most that any way back carries
 ONE_WAY = 0.3  # coherence from which contacts run one way
@@ -104,37 +104,6 @@ def _rates(links: Links, labels: Ints, k: int) -> Floats:
     size = np.bincount(labels[labels >= 0], minlength=k).astype(np.float64)
     room = np.outer(size, size) - np.diag(size)
     return np.asarray(flow / np.maximum(room, 1.0))
-
-
-def _best_row(weight: Floats) -> Ints:
-    """Classes in the order whose steps carry most, by dynamic programming over sets of classes, shape (classes,)."""
-    k = len(weight)
-    carried = np.full((1 << k, k), -np.inf)
-    before = np.zeros((1 << k, k), dtype=np.int64)
-    carried[1 << np.arange(k), np.arange(k)] = 0.0
-    for held in range(1, 1 << k):
-        for new in range(k):
-            if held >> new & 1 and held != 1 << new:
-                ways = carried[held ^ (1 << new)] + weight[:, new]
-                before[held, new] = int(np.argmax(ways))
-                carried[held, new] = ways[before[held, new]]
-    held, last = (1 << k) - 1, int(np.argmax(carried[-1]))
-    found = [last]
-    while held != 1 << found[-1]:
-        held, last = held ^ (1 << found[-1]), int(before[held, found[-1]])
-        found.append(last)
-    return np.array(found[::-1], dtype=np.int64)
-
-
-def _beyond(links: Links, labels: Ints, k: int) -> Floats:
-    """Contacts for each pair of agents from class to class, above the median cell, shape (k, k)."""
-    giver, taker = labels[links.source], labels[links.target]
-    known = (giver >= 0) & (taker >= 0)
-    flow = np.bincount(giver[known] * k + taker[known], links.count[known], k * k).reshape(k, k)
-    size = np.bincount(labels[labels >= 0], minlength=k).astype(np.float64)
-    room = np.outer(size, size) - np.diag(size)
-    rate = flow / np.maximum(room, 1.0)
-    return np.asarray(np.maximum(rate - np.median(rate), 0.0))
 
 
 def only_stretches(window: Window, labels: Ints) -> str:
