@@ -45,8 +45,7 @@ class PolicyMind:
         return sorted(range(many), key=lambda i: scramble(base + i))
 
     def _answer(self, due: Due) -> Answer:
-        assert self.scenario.options is not None
-        choices = list(self.scenario.options(due.view, due.memory, due.draws))
+        choices = due.offered(self.scenario)
         order = self.order(due, len(choices))
         view = seen(self.scenario, due, [choices[i] for i in order])
         draw = Draw(int(bits(int(due.draws.stream), int(due.draws.count), ANSWER)))

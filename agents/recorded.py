@@ -32,9 +32,7 @@ def fields_of(due: Due) -> dict[str, float]:
 
 def offered(scenario: Scenario, due: Due) -> list[Offered]:
     """The options of a view: code, amount, features, words."""
-    assert scenario.options is not None
-    made = scenario.options(due.view, due.memory, due.draws)
-    return [(c.code, c.amount, dict(c.features), c.words) for c in made]
+    return [(c.code, c.amount, dict(c.features), c.words) for c in due.offered(scenario)]
 
 
 class Recorder:
@@ -74,10 +72,11 @@ class Recorder:
 
     def _told(self, due: Due) -> tuple[str, str, str]:
         """Fields, memory and options of a due as JSON."""
-        assert self.scenario.options is not None
-        choices = self.scenario.options(due.view, due.memory, due.draws)
         options = tuple(
-            [(c.code, float(c.amount), tuple([(k, float(v)) for k, v in c.features.items()]), c.words) for c in choices]
+            [
+                (c.code, float(c.amount), tuple([(k, float(v)) for k, v in c.features.items()]), c.words)
+                for c in due.offered(self.scenario)
+            ]
         )
         return _fields_text(tuple(fields_of(due).items())), _text(due.memory), _options_text(options)
 

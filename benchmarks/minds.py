@@ -26,7 +26,8 @@ import numpy as np
 
 from agents.llm.budget import Account, Budget
 from agents.llm.cassette import Cassette, Recording, Stored
-from agents.llm.mind import LlmMind, Loop
+from agents.llm.loop import Loop
+from agents.llm.mind import LlmMind
 from agents.llm.prompt import render
 from agents.llm.provider import Model
 from sim.spec import Heard, scenarios

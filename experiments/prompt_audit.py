@@ -22,7 +22,7 @@ import polars as pl
 from agents.table_mind import Z, wilson
 from experiments.mind_probes import order_shown, swapped
 from experiments.prompt_lint import Hit, lint
-from sim.spec import Choice, Scenario
+from sim.spec import Scenario
 from sim.world.batches import Answer, Asker, Due
 from sim.world.oracle import scramble
 from sim.world.view import NO_CHOICE, Draws
@@ -107,7 +107,7 @@ def audit(
     dues = twins(scenario, decisions, samples=samples)
     texts = [*prompts]
     for due in dues[:20]:
-        texts.append(render(mind.question(due, _options(scenario, due)), frame=mind.frame).messages[0]["content"])
+        texts.append(render(mind.question(due, due.offered(scenario)), frame=mind.frame).messages[0]["content"])
     made = _Parts()
     try:
         if dues:
@@ -137,16 +137,11 @@ def twins(scenario: Scenario, decisions: pl.DataFrame, *, samples: int) -> list[
         whole = {name: int(value) if value == int(value) else value for name, value in fields.items()}
         view = SimpleNamespace(**whole, **{name: np.full(int(whole.get("width", 0)), -1.0) for name in arrays})
         due = Due(number, 0.0, view, None, Draws(np.uint64(scramble(0xA0D17 + number)), np.int64(0)))
-        if len(_options(scenario, due)) > 1:
+        if len(due.offered(scenario)) > 1:
             made.append(due)
         if len(made) == samples:
             break
     return made
-
-
-def _options(scenario: Scenario, due: Due) -> Sequence[Choice]:
-    assert scenario.options is not None
-    return list(scenario.options(due.view, due.memory, due.draws))
 
 
 def _plain(text: str) -> str:
@@ -163,7 +158,7 @@ def order_check(mind: Asker, scenario: Scenario, dues: Sequence[Due], answers: S
     """How much oftener than by chance the option listed first is taken."""
     hits, chance, n = 0, 0.0, 0
     for due, answer in zip(dues, answers, strict=True):
-        choices = _options(scenario, due)
+        choices = due.offered(scenario)
         order = order_shown(mind, due, choices)
         if answer.option == NO_CHOICE or order is None:
             continue
@@ -182,7 +177,7 @@ def prior_check(
 ) -> tuple[list[Check], str]:
     """Whether isolated twins lean to what won in the run; and the sentence that refuses emergence, if they do."""
     genuine = decisions.filter(pl.col("option").is_not_null())
-    choices = [_options(scenario, due) for due in dues]
+    choices = [due.offered(scenario) for due in dues]
     named = not any(
         "slot" in c.features or "verb" in c.features or "new" in c.features for listed in choices for c in listed
     )
@@ -209,8 +204,8 @@ def prior_check(
 
 def label_check(mind: LlmMind, scenario: Scenario, dues: Sequence[Due], answers: Sequence[Answer]) -> list[Check]:
     """How far choices move when the words of the first two options are exchanged: the outcome has to move along."""
-    pair = next((tuple(c.code for c in _options(scenario, due))[:2] for due in dues), ())
-    first = _options(scenario, dues[0])
+    pair = next((tuple(c.code for c in due.offered(scenario))[:2] for due in dues), ())
+    first = dues[0].offered(scenario)
     if len(pair) < 2 or any("slot" in c.features for c in first[:2]):
         said = "neighbours are numbered anew for every question: no name can become a role"
         return [Check("labels", None, None, None, None, 0, said, fine=True)]
@@ -234,7 +229,7 @@ def recognition_check(mind: LlmMind, text: str) -> Check:
     """The share of answers that name the experiment."""
     from dataclasses import replace
 
-    from agents.llm.mind import Loop
+    from agents.llm.loop import Loop
     from agents.llm.prompt import Prompt
     from agents.llm.provider import Provider
 

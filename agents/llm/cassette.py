@@ -7,8 +7,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 RECORD, REPLAY, REPLAY_OR_LIVE = "record", "replay", "replay-or-live"
 MODES = (RECORD, REPLAY, REPLAY_OR_LIVE)
@@ -22,14 +22,14 @@ CREATE TABLE IF NOT EXISTS replies (
   latency REAL, recorded REAL
 );
 """
+_INSERT = f"INSERT OR IGNORE INTO replies VALUES ({','.join('?' * 17)})"
 
 
 class CassetteProblem(ValueError):
     """A cassette that cannot be used as asked; the message is one sentence."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """A reply as the cassette keeps it: the option's index (-1: censored), how it was read, free thoughts."""
 
     choice: int
@@ -37,8 +37,7 @@ class Stored:
     thoughts: str = ""
 
 
-@dataclass(frozen=True)
-class Recording:
+class Recording(NamedTuple):
     """Everything about one reply; prompt and reply are texts, numbers are None where the provider gave none."""
 
     key: str
@@ -60,8 +59,9 @@ class Recording:
 class Cassette:
     """An open cassette. Safe under threads, several processes at once and processes that are killed.
 
-    Every reply is one transaction of a write-ahead log: a killed process loses at most the reply it was writing. Where two
-    processes store the same request, the first one stands and the second takes it over.
+    Replies are written in groups, each one transaction of a write-ahead log: a killed process loses at most the group that it
+    was gathering (``agents.llm.calls``: 32 replies, 50 ms). Where two processes store the same request, the first one stands
+    and the second takes it over.
     """
 
     def __init__(self, path: Path | str, *, mode: str = RECORD) -> None:
@@ -115,19 +115,23 @@ class Cassette:
                     found[key] = Stored(choice, status, thoughts or "")
         return found
 
-    def store(self, made: Recording) -> Stored:
-        """Keep a reply unless its request has one already; return the one that stands."""
-        s = made.stored
-        row = (
-            made.key, made.model, made.frame, made.view, made.sample, s.choice, s.status, s.thoughts or None, made.prompt,
-            made.reply, made.reported_model, made.tokens_in, made.tokens_out, made.tokens_cached, made.cost, made.latency,
-            time.time(),
-        )  # fmt: skip
+    def store(self, made: Sequence[Recording]) -> list[Stored]:
+        """Keep replies, in one transaction, unless their requests have one already; return those that stand, in order."""
+        now, mine = time.time(), set[str]()
         with self._lock:
-            marks = ",".join("?" * len(row))
-            if self._db.execute(f"INSERT OR IGNORE INTO replies VALUES ({marks})", row).rowcount == 1:
-                return s
-        return self.find([made.key])[made.key]
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                for r in made:
+                    s = r.stored
+                    row = (*r[:5], s.choice, s.status, s.thoughts or None, *r[6:], now)
+                    if self._db.execute(_INSERT, row).rowcount == 1:
+                        mine.add(r.key)
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+        others = self.find([r.key for r in made if r.key not in mine])
+        return [r.stored if r.key in mine else others[r.key] for r in made]
 
     def frames(self) -> list[tuple[str, str]]:
         """The (model, frame) pairs there are replies for."""

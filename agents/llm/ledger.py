@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One call, or one decision replayed.
 
     Attributes:
@@ -52,13 +50,13 @@ _TYPES: dict[str, Any] = {
     "float": pl.Float64, "int": pl.Int64, "str": pl.String, "str | None": pl.String, "int | None": pl.Int64,
     "float | None": pl.Float64,
 }  # fmt: skip
-SCHEMA = {f.name: _TYPES[str(f.type)] for f in fields(Entry)}
+SCHEMA = {name: _TYPES[str(kind.__forward_arg__)] for name, kind in Entry.__annotations__.items()}
 
 
 def table(entries: Sequence[Entry]) -> pl.DataFrame:
     """The entries as a table, in the order of (time, agent, attempt): who answered first does not show."""
-    columns = {name: [getattr(e, name) for e in entries] for name in SCHEMA}
-    return pl.DataFrame(columns, schema=SCHEMA).sort("time", "agent", "attempt", maintain_order=True)
+    columns = zip(*entries, strict=True) if entries else ((),) * len(SCHEMA)
+    return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA).sort("time", "agent", "attempt", maintain_order=True)
 
 
 def summary(ledger: pl.DataFrame) -> dict[str, Any]:

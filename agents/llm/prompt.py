@@ -17,6 +17,7 @@ OPEN, CLOSE = "<view>", "</view>"
 _PLACE = re.compile(r"\{(\d+)\}")
 _FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
 THOUGHTS = "thoughts"
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Unreadable(ValueError):
@@ -101,7 +102,7 @@ def render(question: Question, *, frame: Frame | None = None, thoughts: bool = F
         or "- nothing",
         memory="\n".join(f"- {line}" for line in memory) or "- nothing yet",
         options="\n".join(f"({i}) {words}" for i, words in named.items()),
-        view=f"{OPEN}{json.dumps(data, ensure_ascii=False)}{CLOSE}",
+        view=f"{OPEN}{_ENCODE(data)}{CLOSE}",
         answer=_asked(thoughts=thoughts),
     )
     schema = schema_of(tuple(ids), thoughts=thoughts)

@@ -5,33 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
+from sim.spec import Choice
 from sim.world.oracle import scramble
 
 # A feature of this name is a neighbour's slot; whoever is shown the question sees a number drawn anew each time instead.
 SLOT, NEIGHBOUR = "slot", "neighbour"
 _ENCODE = json.JSONEncoder().encode
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of a question.
-
-    Attributes:
-        id: Its place in the scenario's own order, as text; the model is shown a letter instead.
-        words: What it means; ``{3}`` stands for the neighbour in slot 3.
-        code: The scenario's code of the option; never shown.
-        features: Numbers about it; ``slot`` is the neighbour's slot where there is one.
-        amount: The amount that goes with it.
-    """
-
-    id: str
-    words: str
-    code: int
-    features: Mapping[str, float] = field(default_factory=dict)
-    amount: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +24,7 @@ class Question:
         scenario: Name of the scenario (selects the frame; not shown).
         fields: The view's scalar fields by name, without neighbour slots or arrays.
         words: What each field means, by name.
-        options: The options in the scenario's own order.
+        options: The options in the scenario's own order; ``{3}`` in words stands for the neighbour in slot 3.
         memory: What the agent remembers, oldest first; bounded by the memory's length; ``{3}`` as in options.
         width: How many neighbour slots there are.
         sample: Which of the samples of this view is wanted; equal views with unlike samples are asked apart.
@@ -51,7 +33,7 @@ class Question:
     scenario: str
     fields: Mapping[str, float]
     words: Mapping[str, str]
-    options: tuple[Option, ...]
+    options: tuple[Choice, ...]
     memory: tuple[str, ...] = ()
     width: int = 0
     sample: int = 0
@@ -60,7 +42,11 @@ class Question:
     def view_hash(self) -> str:
         """32 hexadecimal digits over everything that is shown but the sample: equal views have equal hashes."""
         options = [(o.words, *o.features.items()) for o in self.options]
-        text = _ENCODE([self.scenario, self.fields, self.words, options, self.memory, self.width])
+        parts = (
+            _ENCODE(self.scenario), _ENCODE(self.fields), _dictionary(tuple(self.words.items())), _ENCODE(options),
+            _list(self.memory), str(self.width),
+        )  # fmt: skip
+        text = f"[{', '.join(parts)}]"
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     @cached_property
@@ -71,6 +57,17 @@ class Question:
         slots = sorted(range(self.width), key=lambda i: scramble(base - 1 - i))
         number = {slot: place + 1 for place, slot in enumerate(slots)}
         return Shown(tuple(order), tuple(number[slot] for slot in range(self.width)))
+
+
+# Populations meet the same words and memories again and again. Texts only: 1 and 1.0 are equal keys and unlike JSON.
+@lru_cache(maxsize=1 << 14)
+def _list(texts: tuple[str, ...]) -> str:
+    return _ENCODE(texts)
+
+
+@lru_cache(maxsize=256)
+def _dictionary(texts: tuple[tuple[str, str], ...]) -> str:
+    return _ENCODE(dict(texts))
 
 
 @dataclass(frozen=True)

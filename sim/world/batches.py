@@ -20,7 +20,7 @@ import numpy as np
 
 from sim.record.events import ORIGIN_CODES
 from sim.record.log import Log
-from sim.spec import Heard, ParameterError
+from sim.spec import Choice, Heard, ParameterError, Scenario
 from sim.world.asking import STATE, next_turns
 from sim.world.books import NOW, PENDING, PLACE, ROUND
 from sim.world.buffer import MARGIN, ROWS
@@ -57,6 +57,15 @@ class Due:
     state: Any
     draws: Draws
     memory: tuple[Heard, ...] = ()
+
+    def offered(self, scenario: Scenario) -> tuple[Choice, ...]:
+        """The options of the view in words, empty where ``scenario`` has none; made once for everybody who looks."""
+        words = scenario.options
+        kept: tuple[Any, tuple[Choice, ...]] | None = self.__dict__.get("_offered")
+        if kept is None or kept[0] is not words:
+            kept = (words, () if words is None else tuple(words(self.view, self.memory, self.draws)))
+            self.__dict__["_offered"] = kept
+        return kept[1]
 
 
 @dataclass(frozen=True)
@@ -212,7 +221,7 @@ class Batches:
 
     def _begin(self, engine: Any, sink: Any) -> None:
         rows = self._rows(engine)
-        dues = [self._due(engine, sink, row) for row in rows]
+        dues = self._dues(engine, sink, rows)
         asked = engine.minds["asker"]
         for number, asker in enumerate(self.mixture.askers):
             mine = [due for due in dues if asked[due.agent] == number]
@@ -268,33 +277,33 @@ class Batches:
         rows = turns[:found]
         return np.asarray(rows[wanted[rows]])
 
-    def _due(self, engine: Any, sink: Any, row: int) -> Due:
-        """What the agent in ``row`` senses now."""
+    def _dues(self, engine: Any, sink: Any, rows: Sequence[int]) -> list[Due]:
+        """What the agents in ``rows`` sense now, in this order."""
         world, minds, log = engine.world, engine.minds, engine.log
         time = float(world.clock[0].time) if self.loop is advance_events else float(world.sums[NOW])
-        if "inquire" in self.physics:
-            if log.count[ROWS] + MARGIN > log.rows.shape[0]:
-                engine.drain(sink)
-            self.plain.inquire(world, log, row, time)
-        sensed = self.plain.sense(world, row)
-        view = SimpleNamespace(
-            **{n: _plain(getattr(sensed, n)) for n in sensed._fields},
-        )
-        if "forget_answers" in self.physics:
-            self.plain.forget_answers(world, row)
-        me = world.agents[row]
-        draws = Draws(np.uint64(me.stream), np.int64(me.decisions))
-        memory = remembered(minds, row) if minds["ruled"][row] < 0 else ()
-        return Due(row, time, view, State(minds, row), draws, memory)
+        memories = remembered(minds, rows)
+        streams_, counts = world.agents["stream"][rows], world.agents["decisions"][rows].astype(np.int64)
+        made = []
+        for row, stream, count, memory in zip(rows, streams_, counts, memories, strict=True):
+            if "inquire" in self.physics:
+                if log.count[ROWS] + MARGIN > log.rows.shape[0]:
+                    engine.drain(sink)
+                self.plain.inquire(world, log, row, time)
+            sensed = self.plain.sense(world, row)
+            view = SimpleNamespace(**{n: _plain(v) for n, v in zip(sensed._fields, sensed, strict=True)})
+            if "forget_answers" in self.physics:
+                self.plain.forget_answers(world, row)
+            made.append(Due(row, time, view, State(minds, row), Draws(stream, count), memory))
+        return made
 
     def _put(self, minds: Any, dues: Sequence[Due], answers: Sequence[Answer]) -> None:
         if len(answers) != len(dues):
             raise RuntimeError(f"minds: {len(dues)} decisions were asked, {len(answers)} answered.")
-        for due, answer in zip(dues, answers, strict=True):
-            minds["answer"][due.agent] = answer.option
-            minds["amount"][due.agent] = answer.amount
-            minds["source"][due.agent] = ORIGIN_CODES[answer.origin]
-            minds["ready"][due.agent] = 1
+        rows = [due.agent for due in dues]
+        minds["answer"][rows] = [answer.option for answer in answers]
+        minds["amount"][rows] = [answer.amount for answer in answers]
+        minds["source"][rows] = [ORIGIN_CODES[answer.origin] for answer in answers]
+        minds["ready"][rows] = 1
 
 
 def _plain(value: Any) -> Any:
@@ -309,12 +318,18 @@ def _wait(answers: Future[list[Answer]]) -> None:
         return
 
 
-def remembered(minds: Any, row: int) -> tuple[Heard, ...]:
-    """What the mind in ``row`` remembers, oldest first."""
-    part, code, value, about = (minds[f"heard_{name}"][row].tolist() for name in Heard._fields)
-    room, heard = len(code), int(minds["heard"][row])
-    places = [n % room for n in range(max(0, heard - room), heard)]
-    return tuple(Heard(part[p], code[p], value[p], about[p]) for p in places)
+def remembered(minds: Any, rows: Sequence[int]) -> list[tuple[Heard, ...]]:
+    """What each mind in ``rows`` remembers, oldest first; nothing where a compiled rule learns instead."""
+    columns = [minds[f"heard_{name}"][rows].tolist() for name in Heard._fields]
+    room, made = minds["heard_code"].shape[1], []
+    for count, ruled, *heard in zip(minds["heard"][rows].tolist(), minds["ruled"][rows].tolist(), *columns, strict=True):
+        if ruled >= 0:
+            made.append(())
+            continue
+        ordered = [Heard(*one) for one in zip(*heard, strict=True)]
+        turn = count % room
+        made.append(tuple(ordered[:count] if count <= room else ordered[turn:] + ordered[:turn]))
+    return made
 
 
 def asking_columns(

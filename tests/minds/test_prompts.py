@@ -13,9 +13,9 @@ from agents.llm.ledger import Entry, summary, table
 from agents.llm.mind import LlmMind
 from agents.llm.prompt import Unreadable, frame_for, read_reply, render, schema_of
 from agents.llm.provider import Model, retry_after, without_keys
-from agents.llm.views import Option, Question, letters
+from agents.llm.views import Question, letters
 from agents.minds import parse
-from sim.spec import Heard, ParameterError, scenarios
+from sim.spec import Choice, Heard, ParameterError, scenarios
 from sim.world.batches import Due
 from sim.world.view import Draws
 
@@ -58,7 +58,7 @@ def test_a_prompt_shows_the_view_and_nothing_that_gives_the_game_away(name):
 
 
 def test_order_and_numbers_are_drawn_for_each_view_and_sample():
-    options = tuple(Option(str(n), f"visit neighbour {{{n}}}", n, {"slot": n}) for n in range(4))
+    options = tuple(Choice(n, f"visit neighbour {{{n}}}", features={"slot": n}) for n in range(4))
     made = [
         Question("trust_network", {}, {}, options, ("You visited neighbour {2}.",), 4, sample=s) for s in range(4000)
     ]
@@ -135,7 +135,7 @@ def test_the_account_holds_room_for_calls_under_way():
 def test_an_unknown_price_is_unknown_and_not_nothing():
     row = Entry(0.0, 0, "m", "m", "k", "f", 0, 1, "ok", tokens_in=5, tokens_out=1, tokens_cached=2, origin="llm")
     assert summary(table([row]))["cost"] == "unknown"
-    priced = Entry(**{**vars(row), "cost": 0.25})
+    priced = row._replace(cost=0.25)
     assert summary(table([priced, priced]))["cost"] == 0.5
     assert summary(table([row]))["tokens_cached"] == 2
 

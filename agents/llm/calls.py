@@ -1,0 +1,247 @@
+"""Calls: a batch of questions put to one model, within limits and budget, tried again as configured, each answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agents.llm.budget import Account
+from agents.llm.cassette import Cassette, Recording, Stored
+from agents.llm.ledger import Entry
+from agents.llm.limiter import Limiter
+from agents.llm.prompt import Frame, Prompt, Unreadable, read_reply, render
+from agents.llm.provider import FATAL, THROTTLED, Model, Provider, ProviderProblem, Said, shown_url
+from agents.llm.views import Question
+from sim.world.batches import Due
+
+OK = "ok"
+# How often a provider may ask for a pause before one decision is given up.
+PAUSES = 20
+# After so many failed calls and not a single answer a run stops: that is no fault but a wrong address.
+SILENCE = 8
+FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
+# Replies are written in groups of at most so many, and none waits longer than so many seconds.
+GROUP, DELAY = 32, 0.05
+
+
+class Pending(NamedTuple):
+    """One decision on its way: where it belongs, what is asked, and the name of the request."""
+
+    place: int
+    due: Due
+    question: Question
+    key: str
+
+
+class Reply(NamedTuple):
+    """How one decision ended: the reply, the call that brought it, and what is to be kept of both."""
+
+    pending: Pending
+    attempt: int
+    said: Said | None
+    recording: Recording
+
+
+class Calls:
+    """Calls of one model in one run; ``batch`` runs in the loop of ``agents.llm.loop``."""
+
+    def __init__(self, model: Model, *, frame: Frame, account: Account, concurrency: int) -> None:
+        self.model, self.frame, self.account = model, frame, account
+        self.provider, self.limiter = Provider(model), Limiter(concurrency)
+        self.entries: list[Entry] = []
+        self._ready = self._answered = False
+        self._unanswered = 0
+
+    def check(self) -> None:
+        """Say before the first call, in one sentence, what is plainly missing: ProviderProblem."""
+        if self._ready:
+            return
+        self.provider.check()
+        if self.account.budget.money is not None and self.provider.cost(tokens_in=1, tokens_out=1) is None:
+            raise ProviderProblem(
+                f"--budget-money: the price of model '{self.model.name}' is unknown, so money cannot be limited; "
+                "limit --budget-calls or --budget-tokens instead."
+            )
+        self._ready = True
+
+    async def batch(self, live: Sequence[Pending], *, cassette: Cassette | None) -> dict[int, Stored]:
+        """Ask everything; after the first error nothing new is begun, and what is under way is recorded."""
+        queue, errors, group = deque(live), list[BaseException](), _Group(cassette, self)
+
+        async def work() -> None:
+            while queue and not errors:
+                p = queue.popleft()
+                try:
+                    group.add(await self._decide(p))
+                except Exception as error:
+                    errors.append(error)
+
+        try:
+            await asyncio.gather(*[work() for _ in range(min(len(live), self.limiter.most))])
+        finally:
+            group.end()
+        if errors:
+            raise errors[0]
+        return group.made
+
+    def enter(
+        self, p: Pending, attempt: int, status: str, *, said: Said | None = None, origin: str | None = None
+    ) -> None:
+        """A row of the ledger."""
+        row = (p.due.time, p.due.agent, self.model.name, None, p.key, self.frame.seal, p.question.sample, attempt, status)
+        if said is None:
+            self.entries.append(Entry(*row, origin=origin))
+            return
+        cost = self.provider.cost(tokens_in=said.tokens_in, tokens_out=said.tokens_out, tokens_cached=said.tokens_cached)
+        self.entries.append(
+            Entry(
+                *row, said.tokens_in, said.tokens_out, said.tokens_cached, cost, said.latency, origin,
+            )._replace(reported_model=said.model)
+        )  # fmt: skip
+
+    async def _decide(self, p: Pending) -> Reply:
+        """One decision: call, read, try again as configured, and at last censor."""
+        prompt = render(p.question, frame=self.frame, thoughts=self.model.thoughts)
+        failures = pauses = attempt = 0
+        while True:
+            attempt += 1
+            await self.limiter.enter()
+            said, status, wait, stored = None, OK, 0.0, None
+            try:
+                said = await self._call(p, prompt)
+                self.limiter.succeeded()
+                self._answered = True
+                status, stored = _read(said, prompt.ids)
+            except (ProviderProblem, asyncio.CancelledError):
+                raise
+            except Exception as error:
+                self._unanswered += 1
+                kind, status, pause = self._failed(error)
+                pauses += kind == THROTTLED
+                wait = min(LONGEST_WAIT, FIRST_WAIT * 2**failures) if pause is None else pause
+                if kind == THROTTLED and pauses <= PAUSES:
+                    failures -= 1
+            finally:
+                self.limiter.leave()
+            if stored is not None:
+                return self._reply(p, attempt, prompt, stored, said)
+            failures += 1
+            if failures > self.model.retries:
+                if not self._answered and self._unanswered >= SILENCE:
+                    raise ProviderProblem(self._nobody(status))
+                return self._reply(p, attempt, prompt, Stored(-1, status), said)
+            self.enter(p, attempt, status, said=said)
+            await asyncio.sleep(wait)
+
+    def _reply(self, p: Pending, attempt: int, prompt: Prompt, stored: Stored, said: Said | None) -> Reply:
+        plain = Recording(
+            key=p.key, model=self.model.name, frame=self.frame.seal, view=p.question.view_hash, sample=p.question.sample,
+            stored=stored, prompt=prompt.messages[0]["content"],
+        )  # fmt: skip
+        if said is None:
+            return Reply(p, attempt, said, plain)
+        made = plain._replace(
+            reply=said.text or "", reported_model=said.model, tokens_in=said.tokens_in, tokens_out=said.tokens_out,
+            tokens_cached=said.tokens_cached, latency=said.latency,
+        )  # fmt: skip
+        return Reply(p, attempt, said, made)
+
+    def _nobody(self, status: str) -> str:
+        where = shown_url(self.model.base_url) if self.model.base_url else "the provider"
+        return (
+            f"model '{self.model.name}': no call to {where} was ever answered (last: {status}); check --base-url, and that "
+            "the server runs."
+        )
+
+    async def _call(self, p: Pending, prompt: Prompt) -> Said:
+        """One call within the budget. BudgetReached is raised before anything is sent."""
+        tokens = len(prompt.messages[0]["content"]) // 3 + self.model.max_tokens
+        money = self.provider.cost(tokens_in=tokens - self.model.max_tokens, tokens_out=self.model.max_tokens)
+        try:
+            self.account.reserve(tokens, money)
+        except RuntimeError as error:
+            raise _Stop(error) from error
+        used, paid = 0, None
+        try:
+            said = await self.provider.ask(prompt, seed=int(p.key[:8], 16) >> 1)
+            used = said.tokens_in + said.tokens_out
+            paid = self.provider.cost(
+                tokens_in=said.tokens_in, tokens_out=said.tokens_out, tokens_cached=said.tokens_cached
+            )
+            return said
+        finally:
+            self.account.settle(tokens, money, used=used, paid=paid)
+
+    def _failed(self, error: Exception) -> tuple[str, str, float | None]:
+        if isinstance(error, _Stop):
+            raise error.reason
+        kind, word, pause = self.provider.meaning(error)
+        if kind == FATAL:
+            raise ProviderProblem(word) from None
+        if kind == THROTTLED:
+            self.limiter.complained(come_back=pause)
+        return kind, word, pause
+
+
+class _Group:
+    """Replies on their way into the cassette: one transaction for several, and nobody waits for it but the batch's end."""
+
+    def __init__(self, cassette: Cassette | None, calls: Calls) -> None:
+        self.cassette = cassette if cassette is not None and cassette.writes else None
+        self.calls = calls
+        self.made: dict[int, Stored] = {}
+        self._open: list[Reply] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, reply: Reply) -> None:
+        """Take a reply; sqlite3.Error when the cassette cannot be written."""
+        self._open.append(reply)
+        if self.cassette is None or len(self._open) >= GROUP:
+            self._write()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DELAY, self._late)
+
+    def end(self) -> None:
+        """Write what is left."""
+        self._write()
+
+    def _late(self) -> None:
+        try:
+            self._write()
+        except sqlite3.Error:
+            pass  # it is tried again, and told of, with the next reply or at the end
+
+    def _write(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        replies, recordings = self._open, [r.recording for r in self._open]
+        # The one that stands is what counts: another process may have been quicker.
+        stands = [r.stored for r in recordings] if self.cassette is None else self.cassette.store(recordings)
+        self._open = []
+        for r, stored in zip(replies, stands, strict=True):
+            self.made[r.pending.place] = stored
+            origin = "censored" if stored.choice < 0 else "llm"
+            self.calls.enter(r.pending, r.attempt, r.recording.stored.status, said=r.said, origin=origin)
+
+
+class _Stop(Exception):
+    """Carries a budget's refusal through the retries."""
+
+    def __init__(self, reason: RuntimeError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _read(said: Said, ids: dict[str, int]) -> tuple[str, Stored | None]:
+    """How a reply was read, and what it says; None for no answer."""
+    if said.refused:
+        return "refused", None
+    try:
+        reply = read_reply(said.text, ids)
+    except Unreadable:
+        return "unreadable", None
+    return OK, Stored(reply.option, OK, reply.thoughts)
