@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from agents.llm.budget import Account
@@ -50,7 +51,7 @@ class Calls:
 
     def __init__(self, model: Model, *, frame: Frame, account: Account, concurrency: int) -> None:
         self.model, self.frame, self.account = model, frame, account
-        self.provider, self.limiter = Provider(model), Limiter(concurrency)
+        self.seal, self.provider, self.limiter = frame.seal, Provider(model), Limiter(concurrency)
         self.entries: list[Entry] = []
         self._ready = self._answered = False
         self._unanswered = 0
@@ -91,15 +92,17 @@ class Calls:
         self, p: Pending, attempt: int, status: str, *, said: Said | None = None, origin: str | None = None
     ) -> None:
         """A row of the ledger."""
-        row = (p.due.time, p.due.agent, self.model.name, None, p.key, self.frame.seal, p.question.sample, attempt, status)
-        if said is None:
-            self.entries.append(Entry(*row, origin=origin))
-            return
-        cost = self.provider.cost(tokens_in=said.tokens_in, tokens_out=said.tokens_out, tokens_cached=said.tokens_cached)
+        cost = None
+        if said is not None:
+            cost = self.provider.cost(
+                tokens_in=said.tokens_in, tokens_out=said.tokens_out, tokens_cached=said.tokens_cached
+            )
         self.entries.append(
             Entry(
-                *row, said.tokens_in, said.tokens_out, said.tokens_cached, cost, said.latency, origin,
-            )._replace(reported_model=said.model)
+                p.due.time, p.due.agent, self.model.name, said.model if said else None, p.key, self.seal,
+                p.question.sample, attempt, status, said.tokens_in if said else None, said.tokens_out if said else None,
+                said.tokens_cached if said else None, cost, said.latency if said else None, origin,
+            )
         )  # fmt: skip
 
     async def _decide(self, p: Pending) -> Reply:
@@ -137,16 +140,15 @@ class Calls:
             await asyncio.sleep(wait)
 
     def _reply(self, p: Pending, attempt: int, prompt: Prompt, stored: Stored, said: Said | None) -> Reply:
-        plain = Recording(
-            key=p.key, model=self.model.name, frame=self.frame.seal, view=p.question.view_hash, sample=p.question.sample,
-            stored=stored, prompt=prompt.messages[0]["content"],
+        made = Recording(
+            p.key, self.model.name, self.seal, p.question.view_hash, p.question.sample, stored,
+            prompt.messages[0]["content"],
         )  # fmt: skip
-        if said is None:
-            return Reply(p, attempt, said, plain)
-        made = plain._replace(
-            reply=said.text or "", reported_model=said.model, tokens_in=said.tokens_in, tokens_out=said.tokens_out,
-            tokens_cached=said.tokens_cached, latency=said.latency,
-        )  # fmt: skip
+        if said is not None:
+            made = made._replace(
+                reply=said.text or "", reported_model=said.model, tokens_in=said.tokens_in, tokens_out=said.tokens_out,
+                tokens_cached=said.tokens_cached, latency=said.latency,
+            )  # fmt: skip
         return Reply(p, attempt, said, made)
 
     def _nobody(self, status: str) -> str:
@@ -209,10 +211,9 @@ class _Group:
         self._write()
 
     def _late(self) -> None:
-        try:
+        # What fails is tried again, and told of, with the next reply or at the end.
+        with suppress(sqlite3.Error):
             self._write()
-        except sqlite3.Error:
-            pass  # it is tried again, and told of, with the next reply or at the end
 
     def _write(self) -> None:
         if self._timer is not None:

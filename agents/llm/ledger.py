@@ -56,7 +56,8 @@ SCHEMA = {name: _TYPES[str(kind.__forward_arg__)] for name, kind in Entry.__anno
 def table(entries: Sequence[Entry]) -> pl.DataFrame:
     """The entries as a table, in the order of (time, agent, attempt): who answered first does not show."""
     columns = zip(*entries, strict=True) if entries else ((),) * len(SCHEMA)
-    return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA).sort("time", "agent", "attempt", maintain_order=True)
+    made = pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
+    return made.sort("time", "agent", "attempt", maintain_order=True)
 
 
 def summary(ledger: pl.DataFrame) -> dict[str, Any]:

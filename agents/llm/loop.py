@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
+
 class Loop:
     """One event loop for all minds of a process, in a thread of its own: it works under notebooks, pages and other loops.
 

@@ -90,13 +90,12 @@ def render(question: Question, *, frame: Frame | None = None, thoughts: bool = F
     named = {id_: _named(option.words, shown.number) for id_, option in placed}
     memory = [_named(line, shown.number) for line in question.memory]
     data = {
-        "scenario": question.scenario,
+        # The scenario's name may say what the experiment is about.
+        "scenario": _digest(question.scenario),
         "fields": dict(question.fields),
         "options": [{"id": i, "words": named[i], **_features(o.features, shown.number)} for i, o in placed],
         "memory": memory,
     }
-    # The scenario's name may say what the experiment is about.
-    data["scenario"] = hashlib.sha256(question.scenario.encode()).hexdigest()[:6]
     text = frame.text.format(
         fields="\n".join(f"- {words}: {question.fields[name]:g}" for name, words in question.words.items())
         or "- nothing",
@@ -111,8 +110,13 @@ def render(question: Question, *, frame: Frame | None = None, thoughts: bool = F
     )
 
 
+@cache
+def _digest(scenario: str) -> str:
+    return hashlib.sha256(scenario.encode()).hexdigest()[:6]
+
+
 def _named(words: str, number: tuple[int, ...]) -> str:
-    return _PLACE.sub(lambda match: str(number[int(match.group(1))]), words)
+    return _PLACE.sub(lambda match: str(number[int(match.group(1))]), words) if "{" in words else words
 
 
 def _features(features: Any, number: tuple[int, ...]) -> dict[str, float]:

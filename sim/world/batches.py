@@ -321,8 +321,10 @@ def _wait(answers: Future[list[Answer]]) -> None:
 def remembered(minds: Any, rows: Sequence[int]) -> list[tuple[Heard, ...]]:
     """What each mind in ``rows`` remembers, oldest first; nothing where a compiled rule learns instead."""
     columns = [minds[f"heard_{name}"][rows].tolist() for name in Heard._fields]
-    room, made = minds["heard_code"].shape[1], []
-    for count, ruled, *heard in zip(minds["heard"][rows].tolist(), minds["ruled"][rows].tolist(), *columns, strict=True):
+    room, made = minds["heard_code"].shape[1], list[tuple[Heard, ...]]()
+    for count, ruled, *heard in zip(
+        minds["heard"][rows].tolist(), minds["ruled"][rows].tolist(), *columns, strict=True
+    ):
         if ruled >= 0:
             made.append(())
             continue
