@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, as_log, contacts_log, worlds
+from sim.detectors.engine import LASTS
 from sim.detectors.hierarchy import COMMAND, IMBALANCED
 from sim.detectors.teams import GROUPED
 from sim.record.log import Log
@@ -269,5 +270,5 @@ _add(
     two_way_ring,
     tempts="ring",
     holds=("roles", "unclassified"),
-    rejects=(GROUPED,),  # two neighbouring stations are a group as good as any, and no better than the next two
+    rejects=(GROUPED, LASTS),  # two neighbouring stations are a group as good as any, and no better than the next two
 )

@@ -5,8 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sim.detectors import nulls, rewiring
+from scenarios.worlds.world import contacts_log
+from sim.detectors import dyads, nulls, rewiring
 from sim.detectors.nulls import NULLS, Contacts, Frames, Handoffs, Links
+from sim.detectors.window import read
 
 
 def graph(edges, counts=None, *, n=6, directed=False):
@@ -54,6 +56,26 @@ def test_rewiring_reaches_all_graphs_alike():
     )
     assert len(seen) == 70
     assert abs(triangles / 1400 - 1 / 7) < 4 * np.sqrt(1 / 7 * 6 / 7 / 1400)
+
+
+def test_pairs_keep_how_many_each_agent_began_and_joined():
+    """N1F: who turned to the other first stays on its side; each pair is met once, and most are other pairs than before."""
+    rng = np.random.default_rng(5)
+    source, target = rng.integers(0, 20, 400), rng.integers(0, 20, 400)
+    window = read(contacts_log(source, target)).windows[0]
+    rows = np.ones(window.rows, dtype=bool)
+    sample = dyads.begun(window, rows)
+    first = {}
+    for a, b in zip(window.source.tolist(), window.target.tolist(), strict=True):
+        first.setdefault(frozenset((a, b)), (a, b))
+    assert sorted(zip(sample.first.tolist(), sample.second.tolist(), strict=True)) == sorted(first.values())
+    assert sample.met().count.sum() == window.rows
+    again = NULLS["N1F"].draw(sample, rng)
+    links = [Links(s.n, s.first, s.second, s.there, directed=True) for s in (sample, again)]
+    assert colours(links[0]) == colours(links[1])
+    met = [{frozenset(p) for p in zip(s.first.tolist(), s.second.tolist(), strict=True)} for s in (sample, again)]
+    assert len(met[0]) == len(met[1]) == len(sample.first)
+    assert met[0] != met[1]
 
 
 @pytest.mark.parametrize("directed", [False, True])

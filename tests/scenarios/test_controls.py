@@ -5,6 +5,8 @@ import pytest
 
 from scenarios.controls import PRESETS, SHOWN, lines
 from scenarios.worlds.world import worlds
+from sim.detectors.core import detectors
+from sim.detectors.engine import LASTS
 
 NAMES = worlds.names()
 
@@ -40,3 +42,8 @@ def test_worlds_say_what_they_are_for(name):
     assert world.summary.endswith(".")
     assert world.plants is None or world.detectors
     assert world.plants not in world.holds
+
+
+def test_what_a_world_rightly_shows_is_the_claim_of_a_detector():
+    known = {claim.name for _, detector in detectors.items() for claim in detector.claims} | {LASTS}
+    assert {claim for name in NAMES for claim in worlds.get(name).rejects} <= known
