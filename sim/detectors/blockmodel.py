@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 
+from sim.detectors.canonical import canonical
 from sim.detectors.embedding import Space, both_ways, k_means, spaces
 from sim.detectors.groups import partition
 from sim.detectors.nulls import Links
@@ -127,15 +128,16 @@ def equivalent(links: Links, k: int) -> Ints:
     """Labels of ``k`` classes of agents that treat others alike, shape (n,); agents without contacts get NONE.
 
     The better, by likelihood, of the fits that start from two spectral embeddings and are refined agent by agent. With
-    fewer than 2k agents in contact there are fewer classes; the same links give the same labels.
+    fewer than 2k agents in contact there are fewer classes; the same links give the same classes whatever agents are called.
     """
+    links, place = canonical(links)
     met = _in_contact(links)
     k = max(1, min(k, int(met.sum()) // 2))
     labels = np.where(met, 0, NONE)
     if k > 1:
         small = _compressed(links, met)
         labels[met] = _best_fit(small, spaces(small, k), k)
-    return labels
+    return np.asarray(labels[place])
 
 
 def _in_contact(links: Links) -> Bools:
@@ -209,6 +211,7 @@ def held_back(links: Links) -> HeldBack:
     depend on activity alone. Reference for choosing a number of blocks by held-back links: Li, Levina, Zhu 2020,
     Biometrika 107:257.
     """
+    links = canonical(links)[0]
     links = _compressed(links, _in_contact(links))
     classes = tuple(range(1, max(1, min(MOST_CLASSES, links.n // 4)) + 1))
     low, high = np.minimum(links.source, links.target), np.maximum(links.source, links.target)

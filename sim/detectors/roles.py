@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.detectors import blockmodel, dyads, stages, streams
+from sim.detectors.canonical import canonical
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
 from sim.detectors.embedding import leading_share
 from sim.detectors.groups import alike
@@ -101,7 +102,7 @@ def _propose(window: Window, _note: Callable[[str], None]) -> list[Candidate]:
     met = np.unique(np.concatenate([links.source, links.target]))
     one = np.full(window.n, NONE, dtype=np.int64)
     one[met] = 0
-    dismissed = _screen(links)
+    dismissed = _screen(canonical(links)[0])
     if dismissed:
         return [_candidate(links, one, dismissed, {})]
     tried = blockmodel.held_back(links)
