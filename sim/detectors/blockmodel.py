@@ -13,7 +13,7 @@ from numba import njit
 
 from sim.detectors.canonical import canonical
 from sim.detectors.embedding import Space, both_ways, k_means, spaces
-from sim.detectors.groups import partition
+from sim.detectors.groups import louvain
 from sim.detectors.nulls import Links
 from sim.detectors.window import NONE, Bools, Floats, Ints
 
@@ -262,7 +262,7 @@ def _predicts(seen: Links, hidden: Links, labels: Ints, k: int, *, teams: bool =
 
 
 def _teams_predict(seen: Links, hidden: Links) -> float:
-    labels = partition(_undirected(seen))
+    labels = louvain(_undirected(seen))
     # Agents that lost all their links each stand alone.
     labels = np.where(labels < 0, labels.max(initial=-1) + np.cumsum(labels < 0), labels)
     return _predicts(seen, hidden, labels, int(labels.max()) + 1, teams=True)

@@ -9,14 +9,15 @@ average. Sampling beats every optimum where groups are blurred, and the evidence
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from sim.detectors.groups import LEAST_TEAM, numbered, partition, weights
+from sim.detectors.canonical import canonical
+from sim.detectors.groups import LEAST_TEAM, louvain, numbered, weights
 from sim.detectors.nulls import Links
 from sim.detectors.window import NONE, Floats, Ints, summed
 
@@ -292,8 +293,15 @@ def ensemble(links: Links, *, apart: bool = False, seed: int = 0) -> Grouping:
     """The groups of a graph by the best evidence over resolutions and seeds, settled by sampling.
 
     At each resolution the likeliest seed is settled; the likeliest outcome wins. Groupings without two teams are taken
-    only when there are no others. Accuracy is measured in tests/detectors/test_team_accuracy.py.
+    only when there are no others. The same groups whatever agents are called. Accuracy is measured in
+    tests/detectors/test_team_accuracy.py.
     """
+    links, place = canonical(links)
+    found = _likeliest(links, apart=apart, seed=seed)
+    return replace(found, labels=found.labels[place], share=found.share[place])
+
+
+def _likeliest(links: Links, *, apart: bool, seed: int) -> Grouping:
     seeds = SEEDS if len(links.source) <= LARGE else 1
     best = []
     for resolution in RESOLUTIONS:
@@ -309,7 +317,7 @@ def ensemble(links: Links, *, apart: bool = False, seed: int = 0) -> Grouping:
 
 def started(links: Links, *, resolution: float, seed: int = 0) -> Grouping:
     """A quick partition with its evidence, from which ``settled`` may start."""
-    labels = partition(links, resolution=resolution, seed=seed)
+    labels = louvain(links, resolution=resolution, seed=seed)
     return Grouping(labels, np.where(labels >= 0, 1.0, 0.0), evidence(links, labels), resolution)
 
 

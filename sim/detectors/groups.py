@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from sim.detectors.canonical import canonical
 from sim.detectors.measures import agreement_beyond_chance, shared_information
 from sim.detectors.nulls import Links
 from sim.detectors.window import NONE, Floats, Ints
@@ -79,8 +80,14 @@ _sweep_fast = njit(cache=True)(_sweep)
 def partition(links: Links, *, resolution: float = 1.0, seed: int = 0) -> Ints:
     """Louvain groups of agents, shape (n,), numbered from 0; agents without contacts get NONE.
 
-    Agents move in an order drawn from ``seed``. Reference: Blondel et al. 2008, J. Stat. Mech. P10008.
+    The same groups whatever agents are called. Reference: Blondel et al. 2008, J. Stat. Mech. P10008.
     """
+    links, place = canonical(links)
+    return np.asarray(louvain(links, resolution=resolution, seed=seed)[place])
+
+
+def louvain(links: Links, *, resolution: float = 1.0, seed: int = 0) -> Ints:
+    """``partition`` of links as they are numbered: agents move in an order drawn from ``seed``."""
     labels = np.arange(links.n)
     a, b, weight = links.source, links.target, weights(links)
     inside = np.zeros(links.n)
@@ -129,7 +136,7 @@ def numbered(labels: Ints) -> Ints:
 
 def best_modularity(links: Links) -> float:
     """Modularity of the Louvain groups at resolution 1, the statistic of the test for grouping."""
-    return modularity(links, partition(links))
+    return modularity(links, louvain(links))
 
 
 def alike(a: Ints, b: Ints) -> float:
