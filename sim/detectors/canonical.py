@@ -27,7 +27,7 @@ def canonical(links: Links) -> tuple[Links, Ints]:
     that stay of one colour keep their order among each other: in a graph with weights they stand alike to all others,
     as far as such refinement can see. Cost: links times rounds.
     """
-    colour = _refined(links)
+    colour = colours(links)
     place = np.empty(links.n, dtype=np.int64)
     place[np.argsort(colour, kind="stable")] = np.arange(links.n)
     source, target = place[links.source], place[links.target]
@@ -37,7 +37,8 @@ def canonical(links: Links) -> tuple[Links, Ints]:
     return replace(links, source=source[order], target=target[order], count=links.count[order]), place
 
 
-def _refined(links: Links) -> Colours:
+def colours(links: Links) -> Colours:
+    """What refinement sees of each agent, shape (n,); agents of one colour are not told apart."""
     weight = _mixed(links.count.astype(np.uint64))
     colour, told = np.zeros(links.n, dtype=np.uint64), 0
     for _ in range(ROUNDS):
