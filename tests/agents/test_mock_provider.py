@@ -63,7 +63,7 @@ def finished(work):
 def asked_raw(url, body):
     """A reply without LiteLLM."""
     request = urllib.request.Request(f"{url}/chat/completions", data=json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return json.load(reply)
 
 
@@ -246,4 +246,4 @@ def test_serve_mock_says_where_it_is_ends_at_ctrl_c_and_names_a_port_in_use():
         assert time.monotonic() - began < 20
     finally:
         first.kill()
-        first.wait()
+        first.communicate()
