@@ -81,6 +81,7 @@ def main() -> None:
     ask = argparse.ArgumentParser()
     ask.add_argument("--resets", type=int, default=50)
     ask.add_argument("--large", type=int, default=1_000_000)
+    ask.add_argument("--minutes", type=float, default=0.0, help="play that long at 300 time/s, and measure nothing but memory")
     given = ask.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -91,21 +92,58 @@ def main() -> None:
         process, url = server(Path(place))
         browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
         try:
-            measured(browser, url, process.pid, given)
+            (playing if given.minutes else measured)(browser, url, process.pid, given)
         finally:
             browser.close()
             process.terminate()
             process.wait()
 
 
+def opening(browser, url, query=""):
+    """A page that shows a running world, and the seconds that took."""
+    page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    page.set_default_timeout(300_000)
+    began = time.perf_counter()
+    page.goto(url + query, wait_until="commit")
+    page.wait_for_selector(CANVAS)
+    return page, time.perf_counter() - began
+
+
+def playing(browser, url, pid, given):
+    """Memory of the server, of the process that looks for structures, and of the tab, every minute of playing on and on."""
+    page, _ = opening(browser, url)
+    page.locator(".speed .v-select__slot").click()
+    page.locator(".v-list-item", has_text="300").first.click()
+    inside = page.context.new_cdp_session(page)
+    began, minute, early = time.monotonic(), 0, 0.0
+    while minute < given.minutes:
+        time.sleep(1.0)
+        if page.evaluate("() => document.querySelector('[data-number=speed] b')?.innerText") == "paused":
+            page.locator("[data-role=play]").click()  # the end is reached: play on
+        if time.monotonic() - began < 60 * (minute + 1):
+            continue
+        minute += 1
+        heap = inside.send("Runtime.getHeapUsage")["usedSize"] / 2**20
+        nodes = page.evaluate("() => document.querySelectorAll('*').length")
+        late = memory(pid)
+        events = page.locator("[data-number=events] b").inner_text()
+        others = [round(memory(child)) for child in children(pid)]
+        row = {"minute": minute, "server": round(late), "others": others, "tab": round(heap), "nodes": nodes, "events": events}
+        print(json.dumps(row), flush=True)
+        if minute == max(1, round(given.minutes / 3)):
+            early = late
+    told(f"memory over {minute} minutes, from a third of them on", f"{early:.0f} to {late:.0f} MB", "within 10 %",
+         late <= 1.1 * early)  # fmt: skip
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process started."""
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def measured(browser, url, pid, given):
     def opened(query=""):
-        page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-        page.set_default_timeout(300_000)
-        began = time.perf_counter()
-        page.goto(url + query, wait_until="commit")
-        page.wait_for_selector(CANVAS)
-        return page, time.perf_counter() - began
+        return opening(browser, url, query)
 
     opened()[0].context.close()  # warm
     times = []

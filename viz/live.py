@@ -84,7 +84,10 @@ class LiveRun:
         return self._playing == self._moment.playing
 
     def play(self) -> None:
-        """Let time move until the plan's end."""
+        """Let time move until the plan's end; where that is reached already, the end is put off as far again."""
+        if self._moment.now >= self.plan.until:
+            self.plan = replace(self.plan, until=2 * self.plan.until)
+            self._moment = replace(self._moment, until=self.plan.until)
         self._order(playing=True)
 
     def pause(self) -> None:
