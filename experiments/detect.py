@@ -22,11 +22,10 @@ from experiments.folder import (
     write_json,
 )
 from experiments.memory import peak_memory
-from experiments.readable import read_readable
+from experiments.readable import any_log, check_log, is_log, read_readable
 from experiments.references import reference
 from experiments.reports import summary, write_report
-from sim.record.importers import read
-from sim.record.store import EVENTS, writing
+from sim.record.store import writing
 
 OUT = Path("runs")
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -67,12 +66,9 @@ def detect(
         OSError: When the folder cannot be written.
     """
     source = Path(path)
-    if not source.exists():
-        raise UsageProblem(f"{source}: expected a log or a run folder, found nothing there; check the path.")
+    check_log(source, columns)
     chosen = (settings or Settings()).checked()
-    if is_run(source) and (source / EVENTS).exists():
-        if columns:
-            raise UsageProblem(f"{source}: a run folder has the columns of the schema; leave --columns out.")
+    if is_log(source):
         place = None if out is None else Path(out)
         return detect_again(source, settings=chosen, replicate=replicate, out=place, progress=progress)
     if replicate:
@@ -121,7 +117,7 @@ def _detect_trace(
     )
     folder = out or OUT / f"detect-{stem(source)}-{seal}"
     _check_way(folder)
-    log = read(source, columns=columns)
+    log = any_log(source, columns=columns)
     with staged(folder) as place:
         analysis = analyse(log, settings=settings, progress=progress)
         made = {

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from experiments.errors import UsageProblem
+from experiments.folder import is_run
+from sim.record.importers import read
 from sim.record.log import Log
 from sim.record.store import EVENTS, TABLES, read_log
 
@@ -35,6 +39,35 @@ def read_readable(folder: Path, *, most: int = MOST_EVENTS) -> Log:
         log = read_log(place)
     note = f"Only the last {most:,} of {rows:,} events were analysed: more do not fit into memory at once."
     return replace(log, kept="window" if log.kept == "full" else log.kept, notes=(*log.notes, note))
+
+
+def any_log(path: Path, *, columns: Mapping[str, str] | None = None, form: str = "canonical") -> Log:
+    """The log of a run folder, or of a trace in one of the formats of ``sim.record.importers``.
+
+    Args:
+        path: A run folder, or what the importer reads: a file or a folder of tables.
+        columns: Schema name to the name in the trace, e.g. ``{"time": "ts"}``; not for run folders.
+        form: Name of the importer; run folders need none.
+
+    Raises:
+        UsageProblem: For a path that is not there, or columns for a run folder.
+        ImportFailure: For a trace that cannot be read.
+    """
+    check_log(path, columns)
+    return read_readable(path) if is_log(path) else read(path, columns=columns, form=form)
+
+
+def check_log(path: Path, columns: Mapping[str, str] | None) -> None:
+    """UsageProblem for a path that is not there, or columns for a run folder."""
+    if not path.exists():
+        raise UsageProblem(f"{path}: expected a log or a run folder, found nothing there; check the path.")
+    if columns and is_log(path):
+        raise UsageProblem(f"{path}: a run folder has the columns of the schema; leave --columns out.")
+
+
+def is_log(path: Path) -> bool:
+    """True for a run folder that holds its log."""
+    return is_run(path) and (path / EVENTS).exists()
 
 
 def _rows(events: Path) -> int | None:

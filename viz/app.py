@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import solara
 import solara.lab
 
 from experiments.errors import sentence
-from viz.files import RUN
 from viz.links import choice_of
+from viz.opening import asked_for, opened
 from viz.panels.panel import BANDS, Panel, of_band, panels
 from viz.parts import button, words
 from viz.session import FIRST, Session, analyst
@@ -108,11 +107,9 @@ def asked(query: str) -> Session:
 
 def begin(session: Session) -> object:
     """Open what the page was started with, or start the session's world; returns what ends it."""
-    place = os.environ.get(RUN)
-    if place:
-        from viz.opening import opened
-
-        session.attempt(lambda: session.open(opened(Path(place)), name=Path(place).name))
+    place = asked_for()
+    if place is not None:
+        session.attempt(lambda: session.open(opened(), name=place.name))
     else:
         session.start()
     session.trouble.value = session.trouble.value or session.apology

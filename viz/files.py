@@ -9,6 +9,7 @@ from experiments.errors import UsageProblem
 
 RUNS = "SWARMSCOPE_RUNS"  # the folder of runs, set by the command line
 RUN = "SWARMSCOPE_RUN"  # the run or trace that the page opens with, set by the command line
+READING = "SWARMSCOPE_READING"  # how the trace is read: its format and its columns, as JSON
 
 
 def runs_folder() -> Path:

@@ -47,7 +47,15 @@ class Moment:
 
 
 class LiveRun:
-    """One world of a plan. All methods may be called from any thread; only the run's own thread moves the world."""
+    """One world of a plan. All methods may be called from any thread; only the run's own thread moves the world.
+
+    Attributes:
+        plan: What runs; its end is put off when a run is played on.
+        speed: Model time per second of the clock.
+        acts: What was done by hand so far, in the order of time.
+        founders: Agents there were at time 0; 0 before the world is built.
+        tape: The events so far.
+    """
 
     def __init__(self, plan: Plan, *, speed: float = 50.0, changed: Callable[[], None] | None = None) -> None:
         """Build nothing yet: the world is made in the run's thread at the first order.
@@ -60,6 +68,7 @@ class LiveRun:
         self.plan = plan
         self.speed = speed
         self.acts: list[Intervention] = []
+        self.founders = 0
         self._changed = changed or (lambda: None)
         self._orders = threading.Condition()
         self._engine: Engine | None = None
@@ -101,19 +110,18 @@ class LiveRun:
             self._target = min(max(self._moment.now, self._target or 0.0) + amount, self.plan.until)
             self._orders.notify()
 
-    def steer(self, *, action: str, agent: int = -1, name: str = "", value: float | int | str | bool = 0.0) -> None:
-        """Change the world now; the act becomes an event of the log.
+    def steer(self, act: Intervention) -> None:
+        """Change the world now, whatever time the act has; it becomes an event of the log.
 
         Raises:
             ParameterError: For an unknown action, a parameter that acts at reset only, or a value out of range.
         """
-        act = Intervention(self._moment.now, action, agent, name, value)
-        if action == "set":
-            checked = self.plan.scenario.param(name).check(value, owner=f"scenario '{self.plan.scenario.name}'")
+        if act.action == "set":
+            checked = self.plan.scenario.param(act.name).check(act.value, owner=f"scenario '{self.plan.scenario.name}'")
             act = replace(act, value=checked)
-            if self._engine is not None and name not in self._engine.live:
+            if self._engine is not None and act.name not in self._engine.live:
                 raise ParameterError(
-                    f"parameter '{name}' acts at reset only; these act now: {', '.join(sorted(self._engine.live)) or 'none'}."
+                    f"parameter '{act.name}' acts at reset only; these act now: {', '.join(sorted(self._engine.live)) or 'none'}."
                 )
         elif self._engine is not None:
             allow(act, self._engine)
@@ -162,7 +170,9 @@ class LiveRun:
 
     def _live(self) -> None:
         try:
-            self._engine = engine_of(self.plan)
+            engine = engine_of(self.plan)
+            self.founders = len(engine.world.agents)
+            self._engine = engine
         except Exception as error:
             self._moment = replace(self._moment, error=sentence(error))
         self._ready.set()

@@ -20,6 +20,8 @@ MOST_ORDERED = 200_000  # agents up to which the cells of neighbours are put bes
 RECENT = 0.05  # share of the time so far that counts as recent traffic, at least LEAST_RECENT
 LEAST_RECENT = 10.0
 MOST_COUNTED = 50_000  # events behind one picture
+GOLDEN = 2.399963  # radians: turns by the golden angle never meet
+BESIDE = 0.03  # how far beside the middle of its contacts a newcomer stands
 SIDE = 512  # cells along a side of the field, at most
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,6 +101,29 @@ def stage(log: Log) -> Stage:
         cell, side = _field(len(ids), links)
         return Stage(tuple(ids), np.zeros((0, 2)), links, cell, side)
     return Stage(tuple(ids), np.asarray(force(len(ids), np.unique(np.sort(links, axis=1), axis=0))), links)
+
+
+def joined(at: Stage, log: Log) -> Stage:
+    """The stage with the agents of a log that are not on it yet: each near those it has channels with; nobody moves."""
+    ids = _ids(log)
+    bare = Stage(tuple(ids), np.zeros((0, 2)), np.zeros((0, 2), dtype=np.int64))
+    links = at.links if log.contacts is None or len(ids) > MOST_ORDERED else _links(log.contacts, bare)
+    if at.side:
+        cell = [at.cell[_near(links, k)[:1]] if len(_near(links, k)) else at.cell[-1:] for k in range(at.n, len(ids))]
+        return Stage(tuple(ids), at.places, links, np.concatenate([at.cell, *cell]), at.side)
+    places = list(at.places)
+    for k in range(at.n, len(ids)):
+        near = [places[a] for a in _near(links, k)]
+        turn = k * GOLDEN
+        aside = BESIDE * np.array([np.cos(turn), np.sin(turn)])
+        places.append(np.clip((np.mean(near, axis=0) if near else np.full(2, 0.5)) + aside, 0.0, 1.0))
+    return Stage(tuple(ids), np.array(places), links)
+
+
+def _near(links: Ints, agent: int) -> Ints:
+    """Earlier agents that an agent has channels with."""
+    met = np.unique(links[(links == agent).any(axis=1)])
+    return met[met < agent]
 
 
 def _ids(log: Log) -> list[Any]:

@@ -7,19 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import solara
 
 from experiments.errors import sentence
 from experiments.plan import Plan, plan
 from sim.record.log import Log
-from sim.spec import Scenario, Value, scenarios
+from sim.spec import Scenario, scenarios
 from sim.world.interventions import Intervention
 from viz.analyst import MOST_EVENTS, Analyst, Found
 from viz.axis import horizon
 from viz.links import Choice
 from viz.live import LiveRun, Moment
-from viz.scene import Scene, Stage, scene, stage
+from viz.scene import Scene, Stage, joined, scene, stage
 from viz.tape import Tape, tape_of
 
 FIRST = "factory"
@@ -121,7 +120,7 @@ class Session:
 
     def reset(self) -> None:
         """Begin again at time 0 with the same parameters and seed; time goes on moving if it did."""
-        self.start(play=self.run is not None and self.run.moment.playing)
+        self.start(play=self.run is not None and self.playing.value)
 
     def resume(self, at: float) -> None:
         """Begin a new run that repeats this one up to ``at``, acts included, and can go another way from there."""
@@ -301,14 +300,15 @@ class Session:
     # What is seen ---------------------------------------------------------------------------------------------------
 
     def stage(self) -> Stage | None:
-        """Agents, places and links; None before there is anything."""
+        """Agents, places and links; None before there is anything. Newcomers join it, and nobody moves for them."""
+        engine = self.run.engine if self.run is not None else None
+        if self.run is not None and engine is None:
+            return None
         if self._stage is None:
-            if self.run is not None and self.run.engine is None:
-                return None
             log = self.log()
-            if log is None:
-                return None
-            self._stage = stage(log)
+            self._stage = None if log is None else stage(log)
+        elif engine is not None and len(engine.world.agents) > self._stage.n:
+            self._stage = joined(self._stage, engine.beside())
         return self._stage
 
     def scene(self) -> Scene | None:
@@ -316,84 +316,7 @@ class Session:
         at, tape = self.stage(), self._tape
         return None if at is None or tape is None else scene(tape, at, end=self.now)
 
-    def pointed(self) -> str | None:
-        """Id of the structure that stands out: the one pointed at, else the one chosen."""
-        pointed: str | None = self.hovered.value or self.chosen.value
-        return pointed
-
-    def lit(self) -> list[int]:
-        """Numbers of the agents that stand out: members of the structure that does, or the partners of the agent chosen."""
-        identity, found, at = self.pointed(), self.found.value, self._stage
-        if at is None:
-            return []
-        if identity and found:
-            one = next((s for s in found.structures if s["id"] == identity), None)
-            if one is not None:
-                return sorted(at.number[str(a)] for a in one["members"] if str(a) in at.number)
-        if 0 <= self.agent.value < at.n:
-            near = at.links[(at.links == self.agent.value).any(axis=1)]
-            return sorted({self.agent.value, *(int(a) for a in np.unique(near))})
-        return []
-
-    def removed(self) -> list[int]:
-        """Numbers of the agents that were taken out by hand and are not back at the moment that is shown."""
-        return self._under("mute", "unmute")
-
-    def severed(self) -> list[int]:
-        """Numbers of the agents that were cut off by hand and are not linked again at the moment that is shown."""
-        return self._under("cut", "join")
-
-    def _under(self, on: str, off: str) -> list[int]:
-        state: dict[int, bool] = {}
-        for act in self.acts:
-            if act.action in {on, off} and act.time <= self.now:
-                state[act.agent] = act.action == on
-        return sorted(agent for agent, lasts in state.items() if lasts)
-
-    # Steering -------------------------------------------------------------------------------------------------------
-
-    def acts_now(self, name: str) -> bool:
-        """True for a parameter that changes the running world; without one, what the schema says."""
-        if self.run is not None and self.run.engine is not None:
-            return name in self.run.engine.live
-        return self.spec.param(name).live
-
-    def change(self, name: str, value: Value) -> bool:
-        """Set a parameter: now when it acts now, and for the next reset in any case; False where it was refused."""
-
-        def act() -> None:
-            c = self.choice.value
-            checked = self.spec.param(name).check(value, owner=f"scenario '{c.scenario}'")
-            base = self.spec.values(c.preset)[name]
-            kept = {k: v for k, v in c.changes.items() if k != name}
-            self.choice.value = replace(c, changes=kept if checked == base else {**kept, name: checked})
-            if self.run is not None and self.acts_now(name):
-                self.run.steer(action="set", name=name, value=checked)
-
-        return self.attempt(act)
-
-    def restore(self, name: str) -> None:
-        """Give a parameter back the value of the preset."""
-        self.change(name, self.spec.values(self.choice.value.preset)[name])
-        self.edition.value += 1
-
-    def mute(self, agent: int, *, off: bool = True) -> None:
-        """Take an agent out of the world, or bring it back."""
-        run = self.run
-        if run is not None:
-            self.attempt(lambda: run.steer(action="mute" if off else "unmute", agent=agent))
-
-    def sever(self, agent: int, *, off: bool = True) -> None:
-        """Close all channels of an agent, or open them again."""
-        run = self.run
-        if run is not None:
-            self.attempt(lambda: run.steer(action="cut" if off else "join", agent=agent))
-
-    @property
-    def severs(self) -> bool:
-        """True when agents of the running world have channels that can be closed."""
-        engine = self.run.engine if self.run is not None else None
-        return engine is not None and engine.built.severs is not None and engine.batches is None
+    # Words to and from the browser ----------------------------------------------------------------------------------
 
     def find(self, name: str) -> bool:
         """Choose the agent with an id; False where there is none."""

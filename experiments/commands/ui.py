@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -11,14 +12,14 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands._show import Json, emit
+from experiments.commands._show import Json, emit, names, pairs
 from experiments.errors import UsageProblem
 
 HELP = """Open the page: watch a scenario organise itself, understand it, steer it, take it away.
 
 With --json its address is printed as one document before it is served.
 
-Example: swarmscope ui --port 8765
+Example: swarmscope ui trace.csv --columns time=ts,source=from,target=to
 """
 # The server of the page: nothing is sent anywhere, no banner, and the run of a closed tab ends within a minute.
 SETTINGS = {
@@ -34,6 +35,10 @@ def command(
         Path | None, typer.Argument(metavar="[RUN]", help="A run folder or a trace to look at instead of a new run.")
     ] = None,
     *,
+    columns: Annotated[
+        str | None, typer.Option(metavar="NAME=COLUMN,...", help="Which column of the trace is which of the schema.")
+    ] = None,
+    form: Annotated[str, typer.Option("--as", metavar="FORMAT", help="Format of the trace.")] = "canonical",
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8765,
     host: Annotated[
         str, typer.Option(help="Address to listen on; other machines reach only what is not loopback.")
@@ -45,10 +50,13 @@ def command(
     if not 1 <= port <= 65535:
         raise UsageProblem(f"--port: expected 1 to 65535, got {port}.")
     environment = {**SETTINGS, **os.environ}
+    mapping = pairs(list(names(columns) or ()), option="--columns")
     if run is not None:
-        if not run.exists():
-            raise UsageProblem(f"{run}: expected a run folder or a trace, found nothing there; check the path.")
+        _can_be_read(run, mapping, form)
         environment["SWARMSCOPE_RUN"] = str(run.resolve())
+        environment["SWARMSCOPE_READING"] = json.dumps({"columns": mapping, "form": form})
+    elif mapping:
+        raise UsageProblem("--columns: expected a trace to read them from; name it, as in 'swarmscope ui trace.csv'.")
     environment["SWARMSCOPE_RUNS"] = str(Path("runs").resolve())
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     _free(host, port)
@@ -66,6 +74,15 @@ def command(
     done = subprocess.run(words, env=environment, check=False)
     if done.returncode not in {0, -2, 130}:
         raise typer.Exit(1)
+
+
+def _can_be_read(run: Path, columns: dict[str, str], form: str) -> None:
+    """UsageProblem or UnknownNameError for what the page could not open; the trace itself is read by the page."""
+    from experiments.readable import check_log
+    from sim.record.importers import importers
+
+    check_log(run, columns)
+    importers.get(form)
 
 
 def _free(host: str, port: int) -> None:

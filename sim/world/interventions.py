@@ -41,32 +41,39 @@ class Intervention:
 
 def allow(intervention: Intervention, engine: Any) -> None:
     """Raise ParameterError where ``intervention`` cannot be done to this world."""
+    reason = refused(intervention, engine)
+    if reason:
+        raise ParameterError(reason)
+
+
+def refused(intervention: Intervention, engine: Any) -> str:
+    """Why ``intervention`` cannot be done to this world, as a sentence; empty where it can."""
     agents = len(engine.world.agents)
     if intervention.action == "set":
-        return
+        return ""
     if not 0 <= intervention.agent < agents:
-        raise ParameterError(f"intervention: agent must be a row from 0 to {agents - 1}, got {intervention.agent}.")
+        return f"intervention: agent must be a row from 0 to {agents - 1}, got {intervention.agent}."
     if intervention.action == "add":
-        reason = refusal(engine, intervention.agent)
-        if reason:
-            raise ParameterError(reason)
+        return refusal(engine, intervention.agent)
     if intervention.action in {"cut", "join"}:
-        _allow_cut(intervention, engine)
+        return _refused_cut(intervention, engine)
+    return ""
 
 
-def _allow_cut(intervention: Intervention, engine: Any) -> None:
+def _refused_cut(intervention: Intervention, engine: Any) -> str:
     name, agent, other = engine.scenario.name, intervention.agent, intervention.other
     if engine.built.severs is None:
-        raise ParameterError(f"scenario '{name}': its agents have no channels to each other here, so none can be cut.")
+        return f"scenario '{name}': its agents have no channels to each other here, so none can be cut."
     if engine.batches is not None:
-        raise ParameterError(
+        return (
             f"scenario '{name}': agents can be cut off only where compiled rules decide, for a mind with a memory "
             "knows its contacts by their places; take the agent out instead."
         )
     if other != -1 and other not in contacts_of(engine, agent):
-        raise ParameterError(
+        return (
             f"scenario '{name}': there is no channel of their own between agents {agent} and {other}, so none can be cut."
         )
+    return ""
 
 
 def contacts_of(engine: Any, agent: int) -> list[int]:

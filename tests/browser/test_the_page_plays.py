@@ -3,27 +3,28 @@
 from steps import PLAY, number, paused, until_reset, until_time
 
 
-def test_it_opens_with_a_running_world_and_asks_nobody_else(open_page):
-    page = open_page()
-    until_time(page, 5)
-    assert "neighbour" in page.locator(".rule").inner_text()
-    assert number(page, "events") > 0
-
-
-def test_pause_step_and_play(open_page):
+def test_it_opens_with_a_running_world_that_pauses_steps_and_plays_by_button_and_key(open_page):
     page = open_page()
     until_time(page, 3)
+    assert "neighbour" in page.locator(".rule").inner_text()
+    assert number(page, "events") > 0
     here = paused(page)
     # Nothing is drawn while time stands still; a round of the server tells that nothing was under way either.
     page.keyboard.press("?")
     page.wait_for_selector("text=What to notice")
     page.keyboard.press("?")
+    page.wait_for_selector("text=What to notice", state="hidden")
     assert number(page, "time") == here
     page.get_by_role("button", name="Step", exact=True).click()
     until_time(page, here + 0.5)
-    assert number(page, "time") - here <= 1.01
-    page.locator(PLAY).click()
+    page.keyboard.press("ArrowRight")
+    until_time(page, here + 1.5)
+    assert number(page, "time") - here <= 2.01
+    page.keyboard.press(" ")
     until_time(page, here + 3)
+    page.locator(PLAY).click()
+    page.keyboard.press("r")
+    until_reset(page)
 
 
 def test_changed_values_survive_two_resets(open_page):
@@ -44,22 +45,7 @@ def test_changed_values_survive_two_resets(open_page):
     assert page.get_by_label("Seed").input_value() == "0"
 
 
-def test_keys_play_step_reset_and_help(open_page):
-    page = open_page()
-    until_time(page, 2)
-    page.keyboard.press(" ")
-    here = paused(page)
-    page.keyboard.press("ArrowRight")
-    until_time(page, here + 0.5)
-    page.keyboard.press("?")
-    page.wait_for_selector("text=What to notice")
-    page.keyboard.press("?")
-    page.wait_for_selector("text=What to notice", state="hidden")
-    page.keyboard.press("r")
-    until_reset(page)
-
-
-def test_typing_into_a_field_presses_no_keys(open_page):
+def test_fields_take_keys_for_themselves_and_a_refused_value_is_answered(open_page):
     page = open_page()
     field = page.locator("[data-parameter=patience] input")
     field.click()
@@ -67,11 +53,6 @@ def test_typing_into_a_field_presses_no_keys(open_page):
     assert page.locator("text=What to notice").count() == 0
     assert page.get_by_label("Seed").input_value() == "0"
     page.keyboard.press("Escape")
-
-
-def test_a_refused_value_is_answered_with_what_was_expected(open_page):
-    page = open_page()
-    field = page.locator("[data-parameter=patience] input")
     field.fill("-3")
     field.press("Enter")
     page.wait_for_selector(".trouble")
@@ -93,14 +74,11 @@ def test_tabs_have_worlds_of_their_own(open_page, server):
     other.close()
 
 
-def test_a_link_that_cannot_be_followed_says_so_and_the_page_works(open_page):
+def test_a_link_that_cannot_be_followed_says_so_and_what_it_carries_is_never_run(open_page):
     page = open_page("?scenario=factory&p.agents=minus&seed=1")
     page.wait_for_selector(".trouble")
     assert "parameter 'agents' expects" in page.locator(".trouble").inner_text()
     until_time(page, 1)
-
-
-def test_what_a_link_carries_is_text_and_never_run(open_page):
     page = open_page("?scenario=%3Cimg%20src%3Dx%20onerror%3D%22document.title%3D'run'%22%3E")
     page.wait_for_selector(".trouble")
     assert "<img" in page.locator(".trouble").inner_text()

@@ -59,7 +59,7 @@ def test_nothing_stable_says_why(open_page):
     assert re.search(r"\d claims tested in [\d,]+ events", page.locator(".panel-structures").inner_text())
 
 
-def test_an_agent_is_seen_taken_out_cut_off_and_found_by_its_id(open_page):
+def test_an_agent_is_seen_taken_out_cut_off_joined_by_another_and_found_by_its_id(open_page):
     page = open_page()
     until_time(page, 20)
     page.locator(CANVAS).focus()
@@ -88,9 +88,19 @@ def test_an_agent_is_seen_taken_out_cut_off_and_found_by_its_id(open_page):
     page.get_by_role("button", name="Link again").click()
     page.wait_for_selector("[data-act=join]")
     page.wait_for_function("document.querySelector('.swarm-graph canvas').dataset.severed === '0'")
+    page.locator("[data-channel]").first.click()
+    page.wait_for_selector("[data-channel][aria-pressed=true]")
+    page.wait_for_function("document.querySelector('.swarm-graph canvas').dataset.closed === '1'")
+    page.locator("[data-role=add]").click()
+    page.wait_for_function("document.querySelector('.swarm-graph canvas').dataset.agents === '49'")
+    page.wait_for_selector("[data-act=add]:has-text('joined beside agent 7')")
+    page.get_by_label("Find agent by id").fill("48")
+    page.get_by_label("Find agent by id").press("Enter")
+    page.wait_for_selector("[data-agent='48']")
+    assert page.locator("[data-channel]").count() == 5
     page.get_by_label("Find agent by id").fill("700")
     page.get_by_label("Find agent by id").press("Enter")
-    page.wait_for_selector(".trouble:has-text('expected the id of one of the 48 agents')")
+    page.wait_for_selector(".trouble:has-text('expected the id of one of the 49 agents')")
 
 
 def test_a_click_on_the_picture_finds_the_agent_below_it(open_page):

@@ -2,12 +2,15 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from experiments.plan import plan
 from experiments.references import simulated
 from sim.spec import ParameterError
+from sim.world.interventions import Intervention, contacts_of
 from viz.live import LiveRun
+from viz.scene import joined, stage
 
 
 def small(**more):
@@ -67,8 +70,8 @@ def test_steering_is_recorded_as_an_act_of_a_person(live):
     run = live()
     run.step(5.0)
     until(lambda: run.moment.now >= 5)
-    run.steer(action="mute", agent=3)
-    run.steer(action="set", name="keep", value=0.5)
+    run.steer(Intervention(0.0, "mute", 3))
+    run.steer(Intervention(0.0, "set", name="keep", value=0.5))
     until(lambda: len(run.acts) == 2)
     until(lambda: run.events().filter(origin="human").height == 2)
     assert [a.time for a in run.acts] == [5.0, 5.0]
@@ -80,14 +83,38 @@ def test_steering_is_recorded_as_an_act_of_a_person(live):
     assert own.height <= 1  # the service it was at
 
 
+def test_a_newcomer_and_a_closed_channel_are_repeated_by_a_run_with_the_same_acts(live):
+    run = live()
+    run.step(5.0)
+    until(lambda: run.moment.now >= 5)
+    run.steer(Intervention(0.0, "add", 3))
+    until(lambda: len(run.engine.world.agents) == 17)
+    near = contacts_of(run.engine, 16)
+    run.steer(Intervention(0.0, "cut", 16, other=near[0]))
+    until(lambda: len(run.acts) == 2)
+    run.speed = float("inf")
+    run.play()
+    until(lambda: run.moment.now >= 60)
+    log = run.log()
+    assert log.agents.height == 17
+    assert log.events.equals(simulated(small(interventions=tuple(run.acts))).events)
+    at = joined(stage(simulated(small())), log)
+    assert at.n == 17
+    assert np.array_equal(at.places[:16], stage(simulated(small())).places)
+    assert np.abs(at.places[16] - at.places[near].mean(axis=0)).max() < 0.1
+    run.play()
+    until(lambda: run.moment.now > 60)
+    assert run.moment.until == 120
+
+
 def test_what_cannot_be_steered_is_refused_in_a_sentence_and_the_run_goes_on(live):
     run = live()
     with pytest.raises(ParameterError, match="Did you mean 'keep'"):
-        run.steer(action="set", name="kepe", value=0.5)
+        run.steer(Intervention(0.0, "set", name="kepe", value=0.5))
     with pytest.raises(ParameterError, match="keep"):
-        run.steer(action="set", name="keep", value=7)
+        run.steer(Intervention(0.0, "set", name="keep", value=7))
     with pytest.raises(ParameterError, match=r"acts at reset only; these act now: .*keep"):
-        run.steer(action="set", name="agents", value=30)
+        run.steer(Intervention(0.0, "set", name="agents", value=30))
     run.step(1.0)
     until(lambda: run.moment.now >= 1)
     assert run.moment.error == ""

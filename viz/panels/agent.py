@@ -1,4 +1,4 @@
-"""Panel: the agent that was clicked: rule, partners, queue, cost, last events; taking it out, cutting it off."""
+"""Panel: the agent that was clicked: rule, partners, queue, cost, last events; what can be done to it, and beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from viz.individual import Individual, individual
 from viz.panels.panel import Panel, panels
 from viz.parts import button, words
 from viz.session import Session
+from viz.sight import closed, removed, severed
+from viz.steering import contacts, do, refusal
+
+MOST_CHANNELS = 12
 
 
 @solara.component
@@ -22,23 +26,61 @@ def Agent(session: Session) -> None:
         words("Click an agent in the picture, or step through them with [ and ].", classes=["quiet"])
         return
     seen = individual(tape.between(-1.0, session.now), at.ids[agent])
-    gone, apart = agent in session.removed(), agent in session.severed()
-    state = f"{', taken out' if gone else ''}{', cut off' if apart else ''}"
+    state = f"{', taken out' if agent in removed(session) else ''}{', cut off' if agent in severed(session) else ''}"
     with solara.Div(classes=["line", "tight"]):
         words(f"Agent {at.names[agent]}{state}", tag="h3", data_agent=at.names[agent])
         if session.run is not None:
-            label = "Bring back" if gone else "Take out"
-            about = "The agent stops acting from now on; others may still turn to it. An event in the log."
-            button(label, lambda: session.mute(agent, off=not gone), about=about, data_role="mute")
-        if session.severs:
-            label = "Link again" if apart else "Cut off"
-            about = "All its channels close, in both directions; what it holds stays its own. An event in the log."
-            button(label, lambda: session.sever(agent, off=not apart), about=about, data_role="cut")
+            Acts(session, agent)
         button("Close", lambda: session.agent.set(-1))
     if session.run is not None:
+        Channels(session, agent)
         rule = rule_module(session.run.plan.rule, session.run.plan.scenario)
         words(f"Rule: {rule.WORDS}")
     Facts(seen)
+
+
+@solara.component
+def Acts(session: Session, agent: int) -> None:
+    """What can be done to the agent, or beside it."""
+    gone, apart = agent in removed(session), agent in severed(session)
+    about = "The agent stops acting from now on; others may still turn to it. An event in the log."
+    label, action = ("Bring back", "unmute") if gone else ("Take out", "mute")
+    button(label, lambda: do(session, action, agent), about=about, data_role="mute")
+    if not refusal(session, "cut", agent):
+        about = "All its channels close, in both directions; what it holds stays its own. An event in the log."
+        said, step = ("Link again", "join") if apart else ("Cut off", "cut")
+        button(said, lambda: do(session, step, agent), about=about, data_role="cut")
+    why = refusal(session, "add", agent)
+    about = "A newcomer joins beside this agent, with channels to it and to all its contacts. An event in the log."
+    button("Add one beside it", lambda: do(session, "add", agent), about=why or about, disabled=bool(why), data_role="add")
+
+
+@solara.component
+def Channels(session: Session, agent: int) -> None:
+    """The agent's channels, each to be closed and opened again."""
+    shut = {other for both in closed(session) if agent in both for other in both} - {agent}
+    near = contacts(session, agent)
+    if not near or refusal(session, "cut", agent):
+        return
+    shown = sorted(near, key=lambda other: (other not in shut, other))[:MOST_CHANNELS]
+    with solara.Div(classes=["line", "tight"]):
+        words("Channels:", tag="span")
+        for other in shown:
+            Channel(session, agent, other, open_=other not in shut).key(f"{agent}-{other}")
+        if len(near) > len(shown):
+            words(f"and {len(near) - len(shown)} more", tag="span", classes=["quiet"])
+
+
+@solara.component
+def Channel(session: Session, agent: int, other: int, *, open_: bool) -> None:
+    """One channel as a button: pressed while it is closed."""
+    button(
+        f"{other}" if open_ else f"{other} closed",
+        lambda: do(session, "cut" if open_ else "join", agent, other=other),
+        about=f"{'Close' if open_ else 'Open'} the channel between {agent} and {other}, in both directions",
+        pressed=not open_,
+        data_channel=str(other),
+    )
 
 
 @solara.component

@@ -12,6 +12,7 @@ from viz.entries import Field, Slider
 from viz.panels.panel import Panel, panels
 from viz.parts import button, words
 from viz.session import Session
+from viz.steering import acts_now, change, restore
 
 
 @solara.component
@@ -24,7 +25,7 @@ def Parameters(session: Session) -> None:
         return
     spec, choice = session.spec, session.choice.value
     base = spec.values(choice.preset)
-    now = [p for p in spec.parameters if session.acts_now(p.name)]
+    now = [p for p in spec.parameters if acts_now(session, p.name)]
     shown = [
         p
         for p in spec.parameters
@@ -61,10 +62,10 @@ def One(session: Session, param: Param, base: Value) -> None:
         classes=["parameter", *(["changed"] if changed else [])],
         attributes={"data-parameter": param.name, "title": param.help},
     ):
-        Entry(param, value, lambda made: session.change(param.name, made))
+        Entry(param, value, lambda made: change(session, param.name, made))
         words(f"{param.help} {expects(param)}", classes=["quiet"])
         if changed:
-            button(f"back to {said(base)}", lambda: session.restore(param.name), about="The value of the preset")
+            button(f"back to {said(base)}", lambda: restore(session, param.name), about="The value of the preset")
 
 
 @solara.component

@@ -12,6 +12,7 @@ from viz.panels.panel import Panel, panels
 from viz.parts import COLOURS, mark, words
 from viz.scene import Scene, Stage, roles_at
 from viz.session import Session
+from viz.sight import absent, closed, lit, pointed, removed, severed
 from viz.widgets.field import FieldWidget
 from viz.widgets.graph import GraphWidget, packed
 
@@ -26,7 +27,7 @@ def Picture(session: Session) -> None:
             words("The world is being built; the first time, its kernel is compiled, which takes some seconds.")
         return
     found = session.found.value
-    colour, roles = roles_at(found.structures if found else (), stage, session.pointed())
+    colour, roles = roles_at(found.structures if found else (), stage, pointed(session))
     if stage.side:
         Cells(session, stage, scene, colour)
     else:
@@ -56,9 +57,11 @@ def Graph(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
         loads=packed(scene.activity),
         colours=packed(colour),
         palette=COLOURS,
-        lit=session.lit(),
-        removed=session.removed(),
-        severed=session.severed(),
+        lit=lit(session),
+        removed=removed(session),
+        severed=severed(session),
+        closed=[number for both in closed(session) for number in both],
+        absent=absent(session),
         since=since,
         caption=f"{stage.n} agents and the traffic between them; [ and ] choose an agent",
         selected=session.agent.value,
@@ -76,10 +79,10 @@ def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
     most = max(float(np.quantile(busy[here > 0], 0.98)), float(busy.max()) / 10, 1e-9)
     level = np.where(here == 0, 255, np.sqrt(np.minimum(busy / most, 1.0)) * 254).astype(np.uint8)
     marks = b""
-    lit = session.lit()
-    if lit:
+    bright = lit(session)
+    if bright:
         shade = np.ones(cells, dtype=np.uint8)
-        shade[stage.cell[lit]] = 2 + np.maximum(colour[lit] - 1, 0)
+        shade[stage.cell[bright]] = 2 + np.maximum(colour[bright] - 1, 0)
         marks = shade.tobytes()
 
     def pick(cell: int) -> None:

@@ -15,6 +15,7 @@ from viz.panels.panel import Panel, panels
 from viz.parts import button, words
 from viz.scene import roles_at
 from viz.session import Session, analyst
+from viz.sight import pointed
 from viz.takeaway import order_of, picture, written, zipped_run
 
 
@@ -101,7 +102,7 @@ def svg_of(session: Session) -> str:
             f"a drawing has up to a thousand agents; take the PNG of this one ({at.n if at else 0} agents)."
         )
     found = session.found.value
-    colour, roles = roles_at(found.structures if found else (), at, session.pointed())
+    colour, roles = roles_at(found.structures if found else (), at, pointed(session))
     title = f"{session.title} at time {seen.end:.4g}"
     return picture(at, seen, colour, roles, theme="dark" if session.theme.value == "dark" else "light", title=title)
 

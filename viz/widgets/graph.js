@@ -43,6 +43,8 @@ function render({ model, el }) {
     names: () => { data.names = model.get("names"); },
     lit: () => { data.lit = new Set(model.get("lit")); },
     severed: () => { data.severed = new Set(model.get("severed")); },
+    closed: () => { data.closed = model.get("closed"); },
+    absent: () => { data.absent = new Set(model.get("absent")); },
     removed: () => { data.removed = new Set(model.get("removed")); },
     selected: () => { data.selected = model.get("selected"); },
     palette: () => { data.palette = model.get("palette"); },
@@ -83,11 +85,12 @@ function render({ model, el }) {
   }
 
   function links(fx, fy, some) {
-    const { links: pairs, traffic, lit, palette, n } = data;
+    const { links: pairs, traffic, lit, absent, n } = data;
     let most = 1e-9;
     for (const t of traffic) if (t > most) most = t;
     const quiet = pairs.length / 2 > 3000;
     for (let k = 0; k < pairs.length / 2; k++) {
+      if (absent.size && (absent.has(pairs[2 * k]) || absent.has(pairs[2 * k + 1]))) continue;
       const t = traffic.length ? Math.sqrt(traffic[k] / most) : 0, a = pairs[2 * k], b = pairs[2 * k + 1];
       const near = !some || (lit.has(a) && lit.has(b));
       if (t === 0 && (quiet || !near)) continue;
@@ -97,11 +100,25 @@ function render({ model, el }) {
     }
   }
 
+  // A channel that was closed by hand: a broken line with a bar across it.
+  function barred(fx, fy) {
+    pen.globalAlpha = 1; pen.strokeStyle = paint.ink; pen.lineWidth = 1.4;
+    for (let k = 0; k + 1 < data.closed.length; k += 2) {
+      const a = data.closed[k], b = data.closed[k + 1], x = (fx(a) + fx(b)) / 2, y = (fy(a) + fy(b)) / 2;
+      const long = Math.hypot(fx(b) - fx(a), fy(b) - fy(a)) || 1, ux = (fx(b) - fx(a)) / long, uy = (fy(b) - fy(a)) / long;
+      pen.setLineDash([3, 4]);
+      pen.beginPath(); pen.moveTo(fx(a), fy(a)); pen.lineTo(fx(b), fy(b)); pen.stroke();
+      pen.setLineDash([]);
+      pen.beginPath(); pen.moveTo(x - 7 * uy, y + 7 * ux); pen.lineTo(x + 7 * uy, y - 7 * ux); pen.stroke();
+    }
+  }
+
   function agents(fx, fy, some) {
-    const { n, lit, removed, severed, selected, palette, names } = data;
+    const { n, lit, removed, severed, selected, palette, names, absent } = data;
     pen.textAlign = "center";
     pen.font = "11px system-ui, sans-serif";
     for (let i = 0; i < n; i++) {
+      if (absent.has(i)) continue;
       const x = fx(i), y = fy(i), r = radius(i), c = data.colours.length === n ? data.colours[i] : 0;
       const bright = !some || lit.has(i), gone = removed.has(i);
       pen.globalAlpha = bright ? 1 : 0.2;
@@ -121,6 +138,7 @@ function render({ model, el }) {
     }
     for (let i = 0; i < n; i++) {
       const bright = !some || lit.has(i);
+      if (absent.has(i)) continue;
       if (n <= 80 || i === selected || (some && bright && lit.size <= 60)) {
         pen.globalAlpha = bright ? 1 : 0.3;
         const x = fx(i), y = fy(i) - radius(i) - 3, text = names[i] || "";
@@ -145,6 +163,7 @@ function render({ model, el }) {
     const fx = (i) => left + p[2 * i] * wide, fy = (i) => top + p[2 * i + 1] * high;
     const some = data.lit.size > 0;
     links(fx, fy, some);
+    barred(fx, fy);
     agents(fx, fy, some);
     pen.globalAlpha = 1;
     drawn += 1;
@@ -152,6 +171,7 @@ function render({ model, el }) {
     canvas.dataset.lit = data.lit.size;
     canvas.dataset.agents = data.n;
     canvas.dataset.severed = data.severed.size;
+    canvas.dataset.closed = data.closed.length / 2;
     canvas.dataset.selected = data.selected;
   }
 
@@ -160,6 +180,7 @@ function render({ model, el }) {
     const [left, top, wide, high] = frame(r.width, r.height);
     let best = -1, gap = 12;
     for (let i = 0; i < data.n; i++) {
+      if (data.absent.has(i)) continue;
       const d = Math.hypot(left + data.places[2 * i] * wide - x, top + data.places[2 * i + 1] * high - y) - radius(i);
       if (d < gap) { gap = d; best = i; }
     }

@@ -25,9 +25,9 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
     Traits to the browser: ``places`` (x, y in 0..1 per agent, packed), ``names``, ``links`` (giver, receiver per link,
     packed), ``traffic`` (one number per link, packed: width), ``loads`` (one per agent, packed: size), ``colours`` (per
     agent, packed: 0 for plain, else number of colour and shape from 1), ``palette``, ``lit`` (agents that stand out),
-    ``removed`` and ``severed`` (agents drawn as
-    taken out, and as cut off), ``since`` (words on the span of the counts), ``caption`` (what a screen
-    reader says), ``height`` in pixels. Both ways: ``selected``, an agent or -1.
+    ``removed`` and ``severed`` (agents drawn as taken out, and as cut off), ``closed`` (pairs of agents whose channel is drawn
+    as closed, one after the other), ``absent`` (agents that are not drawn), ``since`` (words on the span of the counts),
+    ``caption`` (what a screen reader says), ``height`` in pixels. Both ways: ``selected``, an agent or -1.
     """
 
     _esm = HERE / "graph.js"
@@ -42,6 +42,8 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
     palette = traitlets.List(traitlets.Unicode()).tag(sync=True)
     lit = traitlets.List(traitlets.Int()).tag(sync=True)
     severed = traitlets.List(traitlets.Int()).tag(sync=True)
+    closed = traitlets.List(traitlets.Int()).tag(sync=True)
+    absent = traitlets.List(traitlets.Int()).tag(sync=True)
     removed = traitlets.List(traitlets.Int()).tag(sync=True)
     since = traitlets.Unicode("").tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)
