@@ -26,23 +26,25 @@ def Agent(session: Session) -> None:
         words("Click an agent in the picture, or step through them with [ and ].", classes=["quiet"])
         return
     seen = individual(tape.between(-1.0, session.now), at.ids[agent])
-    state = f"{', taken out' if agent in removed(session) else ''}{', cut off' if agent in severed(session) else ''}"
+    gone, apart = agent in removed(session), agent in severed(session)
+    state = f"{', taken out' if gone else ''}{', cut off' if apart else ''}"
     with solara.Div(classes=["line", "tight"]):
         words(f"Agent {at.names[agent]}{state}", tag="h3", data_agent=at.names[agent])
         if session.run is not None:
-            Acts(session, agent)
+            Acts(session, agent, gone=gone, apart=apart)
         button("Close", lambda: session.agent.set(-1))
     if session.run is not None:
-        Channels(session, agent)
+        if not refusal(session, "cut", agent):
+            shut = {other for both in closed(session) if agent in both for other in both} - {agent}
+            Channels(session, agent, contacts(session, agent), shut)
         rule = rule_module(session.run.plan.rule, session.run.plan.scenario)
         words(f"Rule: {rule.WORDS}")
     Facts(seen)
 
 
 @solara.component
-def Acts(session: Session, agent: int) -> None:
+def Acts(session: Session, agent: int, *, gone: bool, apart: bool) -> None:
     """What can be done to the agent, or beside it."""
-    gone, apart = agent in removed(session), agent in severed(session)
     about = "The agent stops acting from now on; others may still turn to it. An event in the log."
     label, action = ("Bring back", "unmute") if gone else ("Take out", "mute")
     button(label, lambda: do(session, action, agent), about=about, data_role="mute")
@@ -56,11 +58,9 @@ def Acts(session: Session, agent: int) -> None:
 
 
 @solara.component
-def Channels(session: Session, agent: int) -> None:
+def Channels(session: Session, agent: int, near: list[int], shut: set[int]) -> None:
     """The agent's channels, each to be closed and opened again."""
-    shut = {other for both in closed(session) if agent in both for other in both} - {agent}
-    near = contacts(session, agent)
-    if not near or refusal(session, "cut", agent):
+    if not near:
         return
     shown = sorted(near, key=lambda other: (other not in shut, other))[:MOST_CHANNELS]
     with solara.Div(classes=["line", "tight"]):
