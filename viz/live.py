@@ -119,10 +119,9 @@ class LiveRun:
         if act.action == "set":
             checked = self.plan.scenario.param(act.name).check(act.value, owner=f"scenario '{self.plan.scenario.name}'")
             act = replace(act, value=checked)
+            known = ", ".join(sorted(self._engine.live)) if self._engine is not None else ""
             if self._engine is not None and act.name not in self._engine.live:
-                raise ParameterError(
-                    f"parameter '{act.name}' acts at reset only; these act now: {', '.join(sorted(self._engine.live)) or 'none'}."
-                )
+                raise ParameterError(f"parameter '{act.name}' acts at reset only; these act now: {known or 'none'}.")
         elif self._engine is not None:
             allow(act, self._engine)
         with self._orders:
