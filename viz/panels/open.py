@@ -48,9 +48,7 @@ def listed() -> list[str]:
     folder = runs_folder()
     if not folder.is_dir():
         return []
-    found = [
-        p for p in folder.iterdir() if (p / "manifest.json").is_file() or p.suffix in TABLES
-    ]
+    found = [p for p in folder.iterdir() if (p / "manifest.json").is_file() or p.suffix in TABLES]
     return [p.name for p in sorted(found, key=lambda p: -p.stat().st_mtime)]
 
 
