@@ -81,7 +81,9 @@ def main() -> None:
     ask = argparse.ArgumentParser()
     ask.add_argument("--resets", type=int, default=50)
     ask.add_argument("--large", type=int, default=1_000_000)
-    ask.add_argument("--minutes", type=float, default=0.0, help="play that long at 300 time/s, and measure nothing but memory")
+    ask.add_argument(
+        "--minutes", type=float, default=0.0, help="play that long at 300 time/s, and measure nothing but memory"
+    )
     given = ask.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -128,7 +130,14 @@ def playing(browser, url, pid, given):
         late = memory(pid)
         events = page.locator("[data-number=events] b").inner_text()
         others = [round(memory(child)) for child in children(pid)]
-        row = {"minute": minute, "server": round(late), "others": others, "tab": round(heap), "nodes": nodes, "events": events}
+        row = {
+            "minute": minute,
+            "server": round(late),
+            "others": others,
+            "tab": round(heap),
+            "nodes": nodes,
+            "events": events,
+        }
         print(json.dumps(row), flush=True)
         if minute == max(1, round(given.minutes / 3)):
             early = late

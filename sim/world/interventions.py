@@ -70,9 +70,7 @@ def _refused_cut(intervention: Intervention, engine: Any) -> str:
             "knows its contacts by their places; take the agent out instead."
         )
     if other != -1 and other not in contacts_of(engine, agent):
-        return (
-            f"scenario '{name}': there is no channel of their own between agents {agent} and {other}, so none can be cut."
-        )
+        return f"scenario '{name}': there is no channel of their own between agents {agent} and {other}, so none can be cut."
     return ""
 
 

@@ -54,7 +54,9 @@ def Acts(session: Session, agent: int, *, gone: bool, apart: bool) -> None:
         button(said, lambda: do(session, step, agent), about=about, data_role="cut")
     why = refusal(session, "add", agent)
     about = "A newcomer joins beside this agent, with channels to it and to all its contacts. An event in the log."
-    button("Add one beside it", lambda: do(session, "add", agent), about=why or about, disabled=bool(why), data_role="add")
+    button(
+        "Add one beside it", lambda: do(session, "add", agent), about=why or about, disabled=bool(why), data_role="add"
+    )
 
 
 @solara.component
