@@ -67,8 +67,7 @@ def clear_way(folder: Path, *, force: bool) -> None:
     if not force:
         status = read_manifest(folder).get("status", "unknown")
         raise FolderInTheWay(
-            f"{folder}: a different or unfinished run is in the way (status {status}); "
-            "use --force to replace it or choose another --out."
+            f"{folder}: a different run is in the way (status {status}); use --force to replace it or choose another --out."
         )
 
 

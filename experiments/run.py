@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.errors import Interrupted, RunFailed, sentence
+from experiments.errors import FolderInTheWay, Interrupted, RunFailed, sentence
 from experiments.folder import (
     MANIFEST,
     SCHEMA_VERSION,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 OUT = Path("runs")
 EVENTS = "events.parquet"
+# How attempts end that another attempt at the same run may replace.
+UNFINISHED = ("interrupted", "failed")
 COMPILING = "compiling the kernel (first run only)"
 
 
@@ -92,7 +94,8 @@ def run(
         log: What the log keeps: ``full``, ``window:START:END``, ``sample:SHARE`` or ``counters``.
         out: Folder that run folders are made in.
         interventions: Changes to the running world.
-        force: Replace a different or unfinished run that is in the way, and run again what is there already.
+        force: Replace a different run that is in the way, and run again what is there already. An unfinished attempt at the
+            same run is replaced in any case, once the new one has got further.
         progress: Called with (done, total, what) while working.
         detectors: Names of the detectors; all when None.
         alpha: Level of the tests.
@@ -129,7 +132,7 @@ def run(
     found = None if force else _finished(folder, seal, settings, say)
     if found is not None:
         return found
-    clear_way(folder, force=force)
+    clear_way(folder, force=force or _goes_on(folder, seal, asked))
     manifest = _manifest(asked, seal, decides["code"])
     return _Attempt(asked, folder, manifest, settings, say).make()
 
@@ -166,6 +169,25 @@ def _finished(folder: Path, seal: str, settings: Settings, say: Progress) -> Run
 
     made = detect_again(folder, settings=settings, progress=say)
     return RunResult(folder, made.manifest, reused=True, analysis=made.analysis)
+
+
+def _goes_on(folder: Path, seal: str, asked: Plan) -> bool:
+    """Whether an unfinished attempt at this very run may be replaced by another one.
+
+    It may, for the new one gives the same log and more of it; what was asked of a model and is in no cassette would be lost.
+    """
+    if not is_run(folder):
+        return False
+    there = read_manifest(folder)
+    if there.get("hash") != seal or there.get("status") not in UNFINISHED:
+        return False
+    paid = int((there.get("asked") or {}).get("calls", 0))
+    if asked.asks and asked.asking.cassette is None and paid:
+        raise FolderInTheWay(
+            f"{folder}: an unfinished attempt at this run is in the way, whose {paid:,} calls are in no cassette; name its "
+            "cassette with --cassette FILE, replace it with --force, or choose another --out."
+        )
+    return True
 
 
 def _manifest(asked: Plan, seal: str, code: str) -> dict[str, Any]:
@@ -226,7 +248,7 @@ class _Attempt:
                     raise Interrupted("interrupted twice: stopped at once, nothing was kept.") from error
                 trouble = error
                 self._keep(engine, writer, error)
-            if trouble is not None and is_complete(self.folder):
+            if trouble is not None and self._worth_more():
                 self._spare(trouble)
             if trouble is not None:
                 self._measure()
@@ -308,11 +330,21 @@ class _Attempt:
             self._close(engine, writer)
             self.manifest["decisions"] = {}
 
+    def _worth_more(self) -> bool:
+        """Whether what is there already is complete, or a longer part of the same run than this attempt has become."""
+        if not is_run(self.folder):
+            return False
+        there = read_manifest(self.folder)
+        same = there.get("hash") == self.manifest["hash"] and there.get("status") in UNFINISHED
+        reached, now = float(there.get("model_time") or 0.0), float(self.manifest.get("model_time") or 0.0)
+        return there.get("status") == "complete" or (same and reached > now)
+
     def _spare(self, trouble: BaseException) -> None:
-        """A complete run that was there before is worth more than a part of the same run: keep it."""
-        kept = f"the complete run that was there before is kept in {self.folder}."
+        """Keep what was there before: it is worth more than this part of a run."""
+        was = "complete run" if is_complete(self.folder) else "longer part of this run"
+        kept = f"the {was} that was there before is kept in {self.folder}."
         if is_interruption(trouble):
-            why = "interrupted" if isinstance(trouble, KeyboardInterrupt) else sentence(trouble)
+            why = "interrupted" if isinstance(trouble, KeyboardInterrupt) else sentence(trouble).rstrip(".")
             raise Interrupted(f"{why}; {kept}") from trouble
         raise RunFailed(f"{sentence(trouble)} {kept.capitalize()}") from trouble
 
@@ -321,7 +353,17 @@ class _Attempt:
         return (
             f"{why} at model time {engine.now:g} of {self.asked.until:g}; the {engine.events:,} events so far are "
             f"in {self.folder}, without a report. Make it with: swarmscope detect {shlex.quote(str(self.folder))}"
+            f"{self._go_on()}"
         )
+
+    def _go_on(self) -> str:
+        """What to type to go on, for a run that asks models. A budget is one attempt's: the same again gets further."""
+        if not self.asked.asks:
+            return ""
+        if self.asked.asking.cassette is None:
+            return "\nIts replies are in no cassette: another attempt asks everything again (--cassette FILE keeps them)."
+        out = "" if self.folder.parent == OUT else f" --out {shlex.quote(str(self.folder.parent))}"
+        return f"\nGo on from its cassette with: {self.asked.command()}{out}"
 
 
 def is_interruption(trouble: BaseException | None) -> bool:

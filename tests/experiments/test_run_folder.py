@@ -165,11 +165,13 @@ def test_any_whole_number_is_a_seed(tmp_path, seed):
     assert made.log.events.height > 0
 
 
-def test_an_unfinished_run_in_the_way_needs_force(tmp_path):
+def test_an_unfinished_attempt_at_the_same_run_is_replaced_and_another_run_is_not(tmp_path):
     made = quick(tmp_path)
-    manifest = {**read_manifest(made.folder), "status": "interrupted"}
-    (made.folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(FolderInTheWay, match=r"status interrupted.*--force"):
+    place, whole = made.folder / "manifest.json", read_manifest(made.folder)
+    place.write_text(json.dumps({**whole, "status": "interrupted"}))
+    assert quick(tmp_path).manifest["status"] == "complete"
+    place.write_text(json.dumps({**whole, "status": "interrupted", "hash": "another"}))
+    with pytest.raises(FolderInTheWay, match=r"a different run .*status interrupted.*--force"):
         quick(tmp_path)
     assert quick(tmp_path, force=True).manifest["status"] == "complete"
 

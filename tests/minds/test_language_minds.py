@@ -1,11 +1,13 @@
 """Language-model minds over real HTTP: every decision genuine, replayed or censored, recorded once, and replayed exactly."""
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +19,7 @@ from agents.llm.mock_faults import Faults
 from agents.llm.mock_server import Settings, serving
 from agents.llm.provider import ProviderProblem
 from agents.llm.settings import Asking
-from experiments.errors import Interrupted, UsageProblem
+from experiments.errors import FolderInTheWay, Interrupted, UsageProblem
 from experiments.plan import engine_of, plan
 from experiments.run import run
 from sim.record.store import EventWriter
@@ -251,20 +253,27 @@ def test_a_budget_of_nothing_makes_no_call_and_a_small_one_stops_the_run_as_inte
     assert beside.ledger.height == 0
     how = asking(url, budget_calls=20, cassette=str(tmp_path / "tape.db"))
     changes, until = {"agents": 12, "words": 2}, 4.0
-    with pytest.raises(Interrupted, match=r"budget of 20 calls is used up"):
-        run("naming", changes=changes, until=until, seed=3, mind="llm", asking=how, out=tmp_path, detectors=[])
+    calls = {"changes": changes, "until": until, "seed": 3, "mind": "llm", "out": tmp_path, "detectors": []}
+    with pytest.raises(Interrupted, match=r"budget of 20 calls is used up.*\nGo on from its cassette with: swarmscope run"):
+        run("naming", asking=how, **calls)
     folder = next(tmp_path.glob("naming-3-*"))
-    import json
-
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["status"] == "interrupted"
     assert manifest["asked"]["calls"] == 20 == pl.read_parquet(folder / "ledger.parquet").height
     assert provider.counts["requests"] - before == 20
     assert (folder / "events.parquet").exists()
-    more, _, _ = play("naming", changes, until, how.changed(budget_calls=28))
-    assert provider.counts["requests"] - before == 48
+    # An attempt that comes less far leaves what is there.
+    with pytest.raises(Interrupted, match="longer part of this run"):
+        run("naming", asking=how.changed(cassette=str(tmp_path / "other.db"), budget_calls=1), **calls)
+    assert json.loads((folder / "manifest.json").read_text()) == manifest
+    with pytest.raises(FolderInTheWay, match="20 calls are in no cassette"):
+        run("naming", asking=replace(how, cassette=None), **calls)
+    made = run("naming", asking=how.changed(budget_calls=28), **calls)
+    assert made.folder == folder
+    assert made.manifest["status"] == "complete"
+    assert provider.counts["requests"] - before == 49
     whole, _, _ = play("naming", changes, until, asking(url))
-    assert but_origin(more).equals(but_origin(whole))
+    assert but_origin(made.log.events.select(whole.columns)).equals(but_origin(whole))
 
 
 def test_tokens_and_money_are_limited_before_a_call(server):
