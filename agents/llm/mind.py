@@ -143,15 +143,14 @@ class LlmMind:
 
     def beside(self, log: Log) -> Log:
         """The run's tables with ledger, payloads and the share of genuine decisions."""
-        entries = list(self.entries)
-        ledger = table(entries)
+        ledger = mine = table(list(self.entries))
         if log.ledger is not None:
             ledger = pl.concat([log.ledger, ledger]).sort("time", "agent", "attempt", maintain_order=True)
         payloads = log.payloads
         if self.thoughts:
             rows = sorted(self.thoughts)
             start = 0 if payloads is None else payloads.height
-            mine = pl.DataFrame(
+            said = pl.DataFrame(
                 {
                     "id": range(start, start + len(rows)),
                     "time": [r[0] for r in rows],
@@ -159,8 +158,8 @@ class LlmMind:
                     "text": [r[2] for r in rows],
                 }
             )
-            payloads = mine if payloads is None else pl.concat([payloads, mine])
-        notes = (*log.notes, *self._notes(table(entries)))
+            payloads = said if payloads is None else pl.concat([payloads, said])
+        notes = (*log.notes, *self._notes(mine))
         return replace(log, ledger=ledger, payloads=payloads, notes=notes)
 
     def _notes(self, ledger: pl.DataFrame) -> list[str]:

@@ -328,7 +328,7 @@ def remembered(minds: Any, rows: Sequence[int]) -> list[tuple[Heard, ...]]:
         if ruled >= 0:
             made.append(())
             continue
-        ordered = [Heard(*one) for one in zip(*heard, strict=True)]
+        ordered = list(map(Heard._make, zip(*heard, strict=True)))
         turn = count % room
         made.append(tuple(ordered[:count] if count <= room else ordered[turn:] + ordered[:turn]))
     return made
