@@ -361,7 +361,9 @@ class _Attempt:
         if not self.asked.asks:
             return ""
         if self.asked.asking.cassette is None:
-            return "\nIts replies are in no cassette: another attempt asks everything again (--cassette FILE keeps them)."
+            return (
+                "\nIts replies are in no cassette: another attempt asks everything again (--cassette FILE keeps them)."
+            )
         out = "" if self.folder.parent == OUT else f" --out {shlex.quote(str(self.folder.parent))}"
         return f"\nGo on from its cassette with: {self.asked.command()}{out}"
 

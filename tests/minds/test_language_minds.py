@@ -254,7 +254,9 @@ def test_a_budget_of_nothing_makes_no_call_and_a_small_one_stops_the_run_as_inte
     how = asking(url, budget_calls=20, cassette=str(tmp_path / "tape.db"))
     changes, until = {"agents": 12, "words": 2}, 4.0
     calls = {"changes": changes, "until": until, "seed": 3, "mind": "llm", "out": tmp_path, "detectors": []}
-    with pytest.raises(Interrupted, match=r"budget of 20 calls is used up.*\nGo on from its cassette with: swarmscope run"):
+    with pytest.raises(
+        Interrupted, match=r"budget of 20 calls is used up.*\nGo on from its cassette with: swarmscope run"
+    ):
         run("naming", asking=how, **calls)
     folder = next(tmp_path.glob("naming-3-*"))
     manifest = json.loads((folder / "manifest.json").read_text())
