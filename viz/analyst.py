@@ -111,12 +111,13 @@ def analysed(log: Log, *, total: int = 0, seed: int = 0, alpha: float = 0.05) ->
     )
 
 
-def _start() -> None:
-    """Begin the analyst's process: behind everything else, and never longer than the server lives."""
+def _start(server: int) -> None:
+    """Begin the analyst's process: behind everything else, and never longer than the process ``server`` lives.
+
+    Its number is handed over: the server may be gone before this process can ask who its parent is.
+    """
     if hasattr(os, "nice"):
         os.nice(10)
-    server = os.getppid()
-
     def watch() -> None:
         while os.getppid() == server:
             time.sleep(2.0)
@@ -154,7 +155,9 @@ class Analyst:
     def _begun(self) -> ProcessPoolExecutor:
         with self._lock:
             if self._pool is None:
-                self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+                self._pool = ProcessPoolExecutor(
+                    1, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(os.getpid(),)
+                )
             return self._pool
 
     def close(self) -> None:
