@@ -118,6 +118,7 @@ def _start(server: int) -> None:
     """
     if hasattr(os, "nice"):
         os.nice(10)
+
     def watch() -> None:
         while os.getppid() == server:
             time.sleep(2.0)
