@@ -6,7 +6,7 @@ import hashlib
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from experiments.memory import peak_memory
 from experiments.readable import any_log, check_log, is_log, read_readable
 from experiments.references import reference
 from experiments.reports import summary, write_report
+from sim.detectors.report import LEVELS
 from sim.record.store import writing
 
 OUT = Path("runs")
@@ -46,6 +47,7 @@ def detect(
     columns: Mapping[str, str] | None = None,
     settings: Settings | None = None,
     replicate: int = 0,
+    knock_out: bool = False,
     out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Detection:
@@ -55,7 +57,9 @@ def detect(
         path: A run folder, or what ``sim.record.importers.canonical`` reads.
         columns: Schema name to the name in the trace, e.g. ``{"time": "ts"}``; not for run folders.
         settings: Detectors, level and seed.
-        replicate: How many fresh seeds to run beside a run folder, and as many with the mechanism off, to see what recurs.
+        replicate: How many fresh seeds to run beside a run folder, and as many isolated twins and runs with the mechanism
+            off, to see what recurs.
+        knock_out: Also mute members of what is found, in paired reruns of the run and the fresh seeds.
         out: Folder for the report. By default a run folder gets its own report replaced, and the report of a trace goes
             to ``runs/detect-<name>-<hash8>``.
         progress: Called with (done, total, what) while working.
@@ -70,7 +74,11 @@ def detect(
     chosen = (settings or Settings()).checked()
     if is_log(source):
         place = None if out is None else Path(out)
-        return detect_again(source, settings=chosen, replicate=replicate, out=place, progress=progress)
+        return detect_again(
+            source, settings=chosen, replicate=replicate, knock_out=knock_out, out=place, progress=progress
+        )
+    if knock_out:
+        raise UsageProblem(f"{source}: a trace cannot be run again; leave --knock-out out.")
     if replicate:
         raise UsageProblem(f"{source}: a trace cannot be run again; leave --replicate out.")
     return _detect_trace(source, columns, chosen, None if out is None else Path(out), progress)
@@ -81,10 +89,15 @@ def detect_again(
     *,
     settings: Settings,
     replicate: int = 0,
+    knock_out: bool = False,
     out: Path | None = None,
     progress: Progress | None = None,
 ) -> Detection:
     """Analyse the log of a run folder; its report is replaced, or written to ``out`` when that is given."""
+    if knock_out and not replicate:
+        raise UsageProblem(
+            f"{folder}: --knock-out mutes members in paired reruns of several seeds; add --replicate SEEDS, e.g. 5."
+        )
     manifest = read_manifest(folder)
     elsewhere = out is not None and out.resolve() != folder.resolve()
     if out is not None and elsewhere:
@@ -93,8 +106,12 @@ def detect_again(
     interventions = manifest.get("interventions") or []
     changed = [i.get("name", "") for i in interventions if i.get("action") == "set"]
     channel = Channel.of(manifest.get("parameters") or {}, changed=changed)
-    known = reference(folder, seeds=replicate, progress=progress) if replicate else None
+    notes: list[str] = []
+    known = reference(folder, seeds=replicate, progress=progress, note=notes.append) if replicate else None
     analysis = analyse(log, settings=settings, channel=channel, reference=known, progress=progress)
+    if knock_out:
+        analysis = _knocked_out(analysis, folder, replicate, notes, progress)
+    analysis = replace(analysis, report=replace(analysis.report, notes=(*analysis.report.notes, *notes)))
     made = {**manifest, **summary(analysis)}
     if out is None or not elsewhere:
         with writing(folder):
@@ -104,6 +121,26 @@ def detect_again(
     with staged(out) as place:
         _write(analysis, made, place)
     return Detection(out, made, analysis)
+
+
+def _knocked_out(analysis: Analysis, folder: Path, seeds: int, notes: list[str], progress: Progress | None) -> Analysis:
+    """The analysis with its structures judged by what muting their members changes."""
+    from experiments.causes import promoted
+    from experiments.references import again
+    from sim.detectors.engine import detect as search
+
+    alpha, seed = analysis.settings.alpha, analysis.settings.seed
+    structures, said = promoted(
+        analysis.report.structures,
+        again(read_manifest(folder)),
+        lambda log, like: search(log, detectors=[like.detector], alpha=alpha, seed=seed).structures,
+        seeds=seeds,
+        alpha=alpha,
+        progress=progress,
+    )
+    notes += said
+    ranked = sorted(structures, key=lambda s: -LEVELS.index(s.level))
+    return replace(analysis, report=replace(analysis.report, structures=tuple(ranked)))
 
 
 def _detect_trace(

@@ -1,4 +1,4 @@
-"""References: further runs of a run's setting, fresh and with the mechanism off, by which its structures are judged."""
+"""References: a run's setting run again, afresh, isolated and with the mechanism off, by which its structures are judged."""
 
 from __future__ import annotations
 
@@ -15,15 +15,23 @@ if TYPE_CHECKING:
     from experiments.plan import Plan
     from sim.detectors.replication import Reference
     from sim.record.log import Log
+    from sim.world.interventions import Intervention
 
 MOST = 64
 
 
-def reference(folder: Path, *, seeds: int, progress: Callable[[float, float, str], None] | None = None) -> Reference:
-    """Run the setting of a run folder again: ``seeds`` times afresh, and as often with the mechanism switched off.
+def reference(
+    folder: Path,
+    *,
+    seeds: int,
+    progress: Callable[[float, float, str], None] | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Reference:
+    """Run the setting of a run folder again: ``seeds`` times afresh, as isolated twins, and with the mechanism off.
 
-    Which parameters switch it off is for the scenario to say (``Scenario.off``); without a word there are no such runs.
-    Seeds follow that of the run. Interventions are not repeated: they belong to one history.
+    Which parameters switch it off is for the scenario to say (``Scenario.off``); isolated twins are runs in which all
+    channels are closed from the start. Where there are no such runs, ``note`` is told why. Seeds follow that of the run.
+    Interventions are not repeated: they belong to one history.
 
     Raises:
         UsageProblem: For a folder that is not that of a run, or fewer than 1 or more than 64 seeds.
@@ -39,14 +47,37 @@ def reference(folder: Path, *, seeds: int, progress: Callable[[float, float, str
         )
     asked = again(manifest)
     say = progress or (lambda _done, _total, _what: None)
-    off = dict(asked.scenario.off)
-    fresh, without = [], []
+    off, alone = dict(asked.scenario.off), isolated(asked)
+    if note and not off:
+        note(f"No run has the mechanism off: scenario '{asked.scenario.name}' names no parameters that switch it off.")
+    if note and isinstance(alone, str):
+        note(f"There are no isolated twins: {alone}")
+    fresh, without, twins = [], [], []
     for k in range(1, seeds + 1):
         say(k - 1, seeds, "running fresh seeds")
-        fresh.append(simulated(replace(asked, seed=asked.seed + k)))
+        one = replace(asked, seed=asked.seed + k)
+        fresh.append(simulated(one))
         if off:
-            without.append(simulated(replace(asked, seed=asked.seed + k, values={**asked.values, **off})))
-    return Reference(fresh=fresh, off=without)
+            without.append(simulated(replace(one, values={**asked.values, **off})))
+        if not isinstance(alone, str):
+            twins.append(simulated(replace(one, interventions=alone)))
+    return Reference(fresh=fresh, off=without, twins=twins)
+
+
+def isolated(asked: Plan) -> tuple[Intervention, ...] | str:
+    """The interventions that close all channels before anything happens; or why that cannot be done."""
+    from experiments.plan import engine_of
+    from sim.spec import ParameterError
+    from sim.world.interventions import Intervention, allow
+
+    engine = engine_of(asked)
+    cuts = tuple(Intervention(time=0.0, action="cut", agent=row) for row in range(len(engine.world.agents)))
+    try:
+        for cut in cuts[:1]:
+            allow(cut, engine)
+    except ParameterError as error:
+        return str(error)
+    return cuts
 
 
 def again(manifest: Mapping[str, Any]) -> Plan:
