@@ -1,8 +1,9 @@
 """Minds by name: what ``--mind`` says becomes a population of rules, language models, or a mixture of them.
 
 A mind is ``rule`` (the scenario's own), the name of another rule, or ``llm``; ``llm=provider/model`` names its model;
-``table=FILE`` is a table mind; ``policy=NAME/ARGUMENT`` a policy of the mock provider, asked in this process;
-``archetypes`` a model of whom a few answers for each class of views stand for all (``archetypes=provider/model``).
+``table=FILE`` is a table mind, whose classes without samples are asked of the run's model where one is named;
+``policy=NAME/ARGUMENT`` a policy of the mock provider, asked in this process; ``archetypes`` a model of whom a few answers
+for each class of views stand for all (``archetypes=provider/model``).
 Several minds are separated by commas; each may say its share of the agents (``llm:0.3,trust``) or which agents it has, by
 their numbers (``llm@0-4+9,trust``). One mind without a share takes the rest; what is left over follows the scenario's rule.
 Shares are drawn by key, so that who thinks how does not depend on row numbers.
@@ -15,11 +16,11 @@ import importlib
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.table_mind import read_table
+from agents.table_mind import AskedTable, read_table
 from sim.registry import suggest
 from sim.spec import ParameterError, Scenario, scenarios
 
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from agents.llm.settings import Asking
     from sim.world.batches import Asker, Mixture
 
-RULE, LLM, TABLE, POLICY, ARCHETYPES = "rule", "llm", "table", "policy", "archetypes"
+RULE, LLM, TABLE, POLICY, ARCHETYPES, HELPED = "rule", "llm", "table", "policy", "archetypes", "table and model"
 # Minds whose answers come from outside the kernel.
-ASKED = (LLM, ARCHETYPES, POLICY)
+ASKED = (LLM, ARCHETYPES, POLICY, HELPED)
 RULES_MAX = 3
 _AGENTS = re.compile(r"^\d+(-\d+)?(\+\d+(-\d+)?)*$")
 
@@ -42,7 +43,7 @@ class Part:
     """One mind of a population.
 
     Attributes:
-        name: A rule's name, ``llm``, ``archetypes``, ``table`` or ``policy``.
+        name: A rule's name, ``llm``, ``archetypes``, ``table``, ``table and model`` or ``policy``.
         model: ``provider/model`` of a model (None for the run's); the policy of a ``policy``.
         share: Share of the agents; None for the rest.
         agents: Numbers of the agents, where they are named.
@@ -65,7 +66,7 @@ class Part:
     @property
     def models(self) -> bool:
         """True when language models are called."""
-        return self.name in {LLM, ARCHETYPES}
+        return self.name in {LLM, ARCHETYPES, HELPED}
 
     def decides(self) -> dict[str, Any]:
         """What of the part decides the log."""
@@ -91,6 +92,34 @@ def parse(text: str, scenario: Scenario, *, rule: str) -> tuple[Part, ...]:
     if len(used) > RULES_MAX:
         raise ParameterError(f"--mind: expected at most {RULES_MAX} rules, got {', '.join(sorted(used))}.")
     return parts
+
+
+@dataclass(frozen=True)
+class Mind:
+    """A mind as the command line names it, for ``CoordinationModel(mind=...)``; ``asking`` says how models are asked.
+
+    ``Mind("llm:0.3,rule", Asking(model="ollama/llama3.2"))`` decides as ``--mind llm:0.3,rule --model ollama/llama3.2``.
+    ParameterError where it names what does not exist.
+    """
+
+    text: str
+    asking: Asking | None = None
+
+    def __call__(self, scenario: Scenario, rule: str) -> Mixture:
+        """The population of a scenario whose own rule is ``rule``."""
+        from agents.llm.settings import Asking
+
+        asking = (self.asking or Asking()).checked()
+        parts = helped(parse(self.text, scenario, rule=rule), asking)
+        models_of(parts, asking)
+        return mixture_of(parts, scenario, rule=rule, asking=asking)
+
+
+def helped(parts: Sequence[Part], asking: Asking) -> tuple[Part, ...]:
+    """The parts, with the run's model for what a table does not know, where there is one and nobody else asks it."""
+    if asking.model is None or any(part.models for part in parts):
+        return tuple(parts)
+    return tuple(replace(part, name=HELPED) if part.name == TABLE else part for part in parts)
 
 
 def _part(word: str, scenario: Scenario, rule: str) -> Part:
@@ -160,7 +189,8 @@ def mixture_of(
         if part.file is not None:
             table = read_table(part.file)
             memory = max(memory, table.memory) if asked else max(1, table.memory)
-            modules[part.seal] = table.module()
+            if part.compiled:
+                modules[part.seal] = table.module()
         elif part.compiled:
             modules.setdefault(part.name, importlib.import_module(f"agents.rules.{part.name}"))
         who = _who(part)
@@ -169,7 +199,7 @@ def mixture_of(
     return Mixture(
         rules=tuple(modules.values()),
         askers=tuple(_askers(asked, scenario, asking)),
-        names=(*list(modules)[1:], *(name for name, _ in asked)),
+        names=(*list(modules)[1:], *(name for name, _, _ in asked)),
         memory=memory,
         window=asking.window,
         seats=tuple(seats),
@@ -177,12 +207,15 @@ def mixture_of(
     )
 
 
-def _who(part: Part) -> tuple[str, str | None] | None:
-    """Kind and model of a mind outside the kernel; None for a compiled one."""
-    return None if part.compiled else (part.name, part.model)
+Who = tuple[str, str | None, str | None]
 
 
-def _askers(asked: Sequence[tuple[str, str | None]], scenario: Scenario, asking: Asking) -> list[Any]:
+def _who(part: Part) -> Who | None:
+    """Kind, model and file of a mind outside the kernel; None for a compiled one."""
+    return None if part.compiled else (part.name, part.model, part.file)
+
+
+def _askers(asked: Sequence[Who], scenario: Scenario, asking: Asking) -> list[Any]:
     """The minds outside the kernel, each with a record of its decisions; models share cassette and budget."""
     if not asked:
         return []
@@ -190,17 +223,15 @@ def _askers(asked: Sequence[tuple[str, str | None]], scenario: Scenario, asking:
     from agents.recorded import Recorder
 
     cassette, account = None, Account(asking.budget)
-    if asking.cassette is not None and any(name in {LLM, ARCHETYPES} for name, _ in asked):
+    if asking.cassette is not None and any(name != POLICY for name, _, _ in asked):
         from agents.llm.cassette import Cassette
 
         cassette = Cassette(asking.cassette, mode=asking.cassette_mode)
     return [Recorder(_asker(who, scenario, asking, account, cassette), scenario) for who in asked]
 
 
-def _asker(
-    who: tuple[str, str | None], scenario: Scenario, asking: Asking, account: Account, cassette: Cassette | None
-) -> Asker:
-    name, model = who
+def _asker(who: Who, scenario: Scenario, asking: Asking, account: Account, cassette: Cassette | None) -> Asker:
+    name, model, file = who
     if name == POLICY:
         from agents.policy_mind import PolicyMind
 
@@ -213,6 +244,8 @@ def _asker(
     )  # fmt: skip
     if name == LLM:
         return mind
+    if file is not None:
+        return AskedTable(read_table(file), model=mind)
     from agents.archetypes import Archetypes
 
     return Archetypes(mind, scenario)

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -207,8 +207,8 @@ def lens_of(rows: Sequence[Mapping[str, Any]], *, last: int, ignore: Sequence[st
             extra = set(features) - {"slot", "verb", "new", "times", "worked", "sign"}
             if extra:
                 raise ParameterError(
-                    f"distil: options carry '{sorted(extra)[0]}', which a table cannot tell apart; choose parameters "
-                    "without it."
+                    f"distil: options differ in a number of their own, '{sorted(extra)[0]}', by which a table cannot tell "
+                    "them apart; choose parameters without it (factory: --set look=0)."
                 )
     fields = tuple(bins_of(n, [r["fields"][n] for r in rows]) for n in names if n not in ignore)
     coding = coding_of(list(seen.items()))
@@ -275,8 +275,12 @@ class AskedTable:
             self.model.close()
 
     def beside(self, log: Log) -> Log:
-        """The model's tables."""
-        return self.model.beside(log) if self.model is not None else log
+        """The model's tables, and how often it was asked."""
+        if self.model is None:
+            return log
+        made = self.model.beside(log)
+        said = f"Of {self.asked:,} decisions of a table {self.unknown:,} fell into classes without samples; a model took them."
+        return replace(made, notes=(*made.notes, said))
 
     def answer(self, due: Due) -> Answer | None:
         """The answer from the table; None for a class without samples."""

@@ -27,12 +27,12 @@ def audits(engine: Engine, asked: Plan, *, samples: int) -> list[Audit]:
         try:
             made.append(audit(twin, asked.scenario, recorder.frame(), samples=samples))  # type: ignore[attr-defined]
         finally:
-            twin.close()
+            twin.let_go()
     return made
 
 
 def _model(mind: object) -> LlmMind | None:
-    """The language model behind a recorder or archetypes."""
+    """The language model behind a recorder, archetypes or a table."""
     while mind is not None and not isinstance(mind, LlmMind):
-        mind = vars(mind).get("mind")
+        mind = vars(mind).get("mind") or vars(mind).get("model")
     return mind

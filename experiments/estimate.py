@@ -29,7 +29,7 @@ class Estimate:
 
     Attributes:
         models: Models asked.
-        decisions: Decisions that would be asked of them; for archetypes an upper bound.
+        decisions: Decisions that would be asked of them; for archetypes and tables an upper bound.
         tokens_in: Prompt tokens of all calls.
         tokens_out: Answer tokens, at a guess for the form of the answer.
         cost: US dollars, or ``unknown``.
@@ -143,11 +143,11 @@ def estimate(
 
 
 def _model(asker: Any) -> LlmMind | None:
-    """The model at the bottom of what wraps it (a record of its decisions, archetypes); None for minds without one."""
+    """The model at the bottom of what wraps it (a record of its decisions, archetypes, a table); None for minds without one."""
     from agents.llm.mind import LlmMind
 
     while not isinstance(asker, LlmMind):
-        asker = getattr(asker, "mind", None)
+        asker = getattr(asker, "mind", None) or getattr(asker, "model", None)
         if asker is None:
             return None
     return asker

@@ -76,6 +76,7 @@ class Plan:
     @property
     def _minds(self) -> list[str]:
         own = {"table": "agents.table_kernel", "policy": "agents.policy_mind", "archetypes": "agents.archetypes"}
+        own["table and model"] = "agents.table_mind"
         names = [self.rule, *(p.name for p in self.parts if p.compiled and not p.file)]
         made = [f"agents.rules.{name}" for name in names]
         made += [own[p.name] for p in self.parts if p.file or (p.name in own and not p.compiled)]
@@ -167,10 +168,12 @@ def _parts(scenario: Scenario, mind: str, *, rule: str, asking: Asking, checked:
         return ()
     from agents.llm.cassette import CassetteProblem
     from agents.llm.provider import ProviderProblem
-    from agents.minds import check, models_of, parse
+    from agents.minds import check, helped, models_of, parse
 
-    parts = parse(mind, scenario, rule=rule)
+    parts = helped(parse(mind, scenario, rule=rule), asking)
     models_of(parts, asking)
+    if asking.model is not None and not any(part.models for part in parts):
+        raise UsageProblem(f"--model {asking.model}: no language model decides in this run; add --mind llm.")
     if not checked:
         return parts
     try:

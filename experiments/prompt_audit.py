@@ -3,29 +3,29 @@
 Isolated twins answer views of the run with an empty memory: the same policy, the interaction cut. Their choices are the solo
 prior. Where the outcome of the run is what twins choose oftener than chance, the prior explains it and it is not called
 emergent. From the same answers come the effects of order and, with words exchanged, of labels. The model is asked what it
-takes the experiment to be, and the prompts are searched for words that hand out roles or name what is hoped for.
+takes the experiment to be, and the prompts are searched for words that hand out roles or name what is hoped for. At last
+views of the run are asked again in other forms and with neighbours under other numbers (``experiments.prompt_forms``).
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from agents.table_mind import Z, wilson
+from experiments.checks import Check
 from experiments.mind_probes import order_shown, swapped
+from experiments.prompt_forms import evenly, form_checks, views_of
 from experiments.prompt_lint import Hit, lint
 from sim.spec import Scenario
 from sim.world.batches import Answer, Asker, Due
-from sim.world.oracle import scramble
-from sim.world.view import NO_CHOICE, Draws
+from sim.world.view import NO_CHOICE
 
 if TYPE_CHECKING:
     from agents.llm.mind import LlmMind
@@ -39,20 +39,6 @@ QUESTION = (
     "Somebody was given the text below and had to choose. In one sentence: which study or game may it come from, and what "
     "is tested? Say 'unknown' if you cannot tell.\n\n"
 )
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: value with 95 % bounds, what chance or no effect would give, answers it rests on, and a verdict in words."""
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    chance: float | None
-    n: int
-    verdict: str
-    fine: bool
 
 
 @dataclass(frozen=True)
@@ -120,6 +106,7 @@ def audit(
             made.cut = "no recorded view leaves a choice to somebody who remembers nothing, so the prior could not be asked for"
         if texts and not _replays(mind):
             made.checks.append(recognition_check(mind, texts[0]))
+        made.checks += form_checks(mind, scenario, decisions, samples=samples)
     except (BudgetReached, CassetteProblem, ProviderProblem) as error:
         made.cut = str(error)
     calls = sum(e.attempt > 0 for e in mind.entries) + sum(c.n for c in made.checks if c.name == "recognised")
@@ -129,19 +116,8 @@ def audit(
 
 def twins(scenario: Scenario, decisions: pl.DataFrame, *, samples: int) -> list[Due]:
     """Views of recorded decisions, evenly taken from the run, with empty memories and draws of their own."""
-    arrays = [f.name for f in scenario.view if f.per_option]
-    made: list[Due] = []
-    step = max(1, decisions.height // max(1, 4 * samples))
-    for number, text in enumerate(decisions["fields"].gather_every(step)):
-        fields = json.loads(text)
-        whole = {name: int(value) if value == int(value) else value for name, value in fields.items()}
-        view = SimpleNamespace(**whole, **{name: np.full(int(whole.get("width", 0)), -1.0) for name in arrays})
-        due = Due(number, 0.0, view, None, Draws(np.uint64(scramble(0xA0D17 + number)), np.int64(0)))
-        if len(due.offered(scenario)) > 1:
-            made.append(due)
-        if len(made) == samples:
-            break
-    return made
+    views = views_of(scenario, evenly(decisions, samples), salt=0xA0D17, remembering=False)
+    return [due for _, due in zip(range(samples), views, strict=False)]
 
 
 def _plain(text: str) -> str:
@@ -207,7 +183,7 @@ def label_check(mind: LlmMind, scenario: Scenario, dues: Sequence[Due], answers:
     pair = next((tuple(c.code for c in due.offered(scenario))[:2] for due in dues), ())
     first = dues[0].offered(scenario)
     if len(pair) < 2 or any("slot" in c.features for c in first[:2]):
-        said = "neighbours are numbered anew for every question: no name can become a role"
+        said = "neighbours are numbered anew for every question; see neighbours' names"
         return [Check("labels", None, None, None, None, 0, said, fine=True)]
     mind.scenario = swapped(scenario, (pair[0], pair[1]))
     try:

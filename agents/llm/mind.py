@@ -133,13 +133,17 @@ class LlmMind:
 
     def close(self) -> None:
         """End the calls under way and let go of the model and the cassette; what was learned of the run stays readable."""
+        self.let_go()
+        if self.cassette is not None:
+            self.cassette.close()
+
+    def let_go(self) -> None:
+        """Close all but the cassette, which other minds of the run use too."""
         for work in self._under_way:
             work.cancel()
         if self._loop is not None:
             self._loop.give_back(self.provider.close)
             self._loop = None
-        if self.cassette is not None:
-            self.cassette.close()
 
     def beside(self, log: Log) -> Log:
         """The run's tables with ledger, payloads and the share of genuine decisions."""

@@ -249,6 +249,15 @@ async def start(provider: MockProvider, *, port: int) -> tuple[web.ServerRunner,
     return runner, int(runner.addresses[0][1])
 
 
+async def _end(runner: web.ServerRunner) -> None:
+    """Stop listening, and wait until answers that nobody waits for any more are given up."""
+    await runner.cleanup()
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 @contextmanager
 def serving(settings: Settings | None = None, *, port: int = 0) -> Iterator[tuple[str, MockProvider]]:
     """Serve in a thread of this process; yields the base URL (ending in /v1) and the provider with its counts."""
@@ -262,7 +271,7 @@ def serving(settings: Settings | None = None, *, port: int = 0) -> Iterator[tupl
         yield f"http://{HOST}:{taken}/v1", provider
     finally:
         if runner is not None:
-            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(30)
+            asyncio.run_coroutine_threadsafe(_end(runner), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(30)
         loop.close()

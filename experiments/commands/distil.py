@@ -35,6 +35,12 @@ def command(
         typer.Option(help="What does not make a class: fields of the view, or part, value, about of memories."),
     ] = None,
     check: Annotated[int, typer.Option(help="Fresh seeds on which model and table are compared; 0 for none.")] = 0,
+    archetypes: Annotated[
+        int,
+        typer.Option(
+            help="With --check: also compare archetypes, this many answers for each class of views; 0 for none."
+        ),
+    ] = 0,
     model: Annotated[str | None, typer.Option(help="Model for --check; the run's own if left out.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Address of the model's server for --check.")] = None,
     budget_calls: Annotated[int | None, typer.Option(help="Most calls for --check.")] = None,
@@ -43,6 +49,8 @@ def command(
     """See HELP."""
     if check < 0 or check == 1:
         raise UsageProblem(f"--check: expected 0 or at least 2 seeds, got {check}.")
+    if archetypes < 0 or (archetypes and not check):
+        raise UsageProblem(f"--archetypes {archetypes}: expected a number of answers, and fresh seeds with --check N.")
     if last is not None and last < 0:
         raise UsageProblem(f"--last: expected a whole number of at least 0, got {last}.")
     with progress() as say:
@@ -51,23 +59,26 @@ def command(
 
         manifests = [read_manifest(run) for run in runs]
         table = _table(runs, manifests, last=last, ignore=names(ignore) or ())
-        compared = None
+        made = []
         if check:
-            compared = _checked(
-                table, manifests[0], check, say, model=model, base_url=base_url, budget_calls=budget_calls
-            )
+            how = {"model": model, "base_url": base_url, "budget_calls": budget_calls}
+            made = _checked(table, manifests[0], check, say, archetypes=archetypes, **how)
+        names_ = {"table": "fidelity", "archetypes": "archetype_fidelity"}
+        compared = {names_[one.who]: one.to_json() for one in made}
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(out, table.to_json() | ({"fidelity": compared.to_json()} if compared is not None else {}))
+        write_json(out, table.to_json() | compared)
     if as_json:
-        emit({"table": str(out), **_facts(table), "fidelity": compared.to_json() if compared is not None else None})
+        emit({"table": str(out), **_facts(table), "fidelity": None, **compared})
         return
     facts = _facts(table)
     typer.echo(
         f"{facts['decisions']:,} decisions in {facts['classes']:,} classes; {facts['thin_share']:.1%} of them in classes with "
         f"fewer than {facts['thin']} samples; {facts['censored']:,} censored ones left out."
     )
-    for line in compared.lines() if compared is not None else []:
-        typer.echo(line)
+    for one in made:
+        typer.echo(f"{one.who.capitalize()} against the model, {one.seeds} fresh seeds:")
+        for line in one.lines():
+            typer.echo(f"  {line}")
     typer.echo(f"Table: {below_home(out)}")
 
 
@@ -106,11 +117,11 @@ def _table(runs: list[Path], manifests: list[Any], *, last: int | None, ignore: 
     return distil(pl.concat(frames), scenario=str(first["scenario"]), source=source, last=last, ignore=ignore)
 
 
-def _checked(table: Table, manifest: Any, seeds: int, say: Any, **how: Any) -> Fidelity:
+def _checked(table: Table, manifest: Any, seeds: int, say: Any, *, archetypes: int, **how: Any) -> list[Fidelity]:
     from agents.llm.budget import BudgetReached
     from agents.llm.provider import ProviderProblem
     from agents.llm.settings import Asking
-    from experiments.fidelity import fidelity, plans_of
+    from experiments.fidelity import archetype_fidelity, fidelity, plans_of
 
     asking = None
     if manifest.get("models"):
@@ -121,7 +132,9 @@ def _checked(table: Table, manifest: Any, seeds: int, say: Any, **how: Any) -> F
         own = {"model": manifest["models"][0], "base_url": kept.get("base_url")}
         asking = Asking().changed(**{**plain, **own, **{k: v for k, v in how.items() if v is not None}})
     try:
-        return fidelity(table, plans_of(manifest, seeds=seeds, asking=asking), progress=say)
+        plans = plans_of(manifest, seeds=seeds, asking=asking)
+        made = [fidelity(table, plans, progress=say)]
+        return [*made, archetype_fidelity(plans, samples=archetypes, progress=say)] if archetypes else made
     except ProviderProblem as error:
         raise UsageProblem(str(error)) from None
     except BudgetReached as error:

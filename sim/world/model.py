@@ -8,14 +8,18 @@ never touches them. All draws are keyed by the seed; Mesa's own random sources a
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import mesa
 
 from sim.spec import Scenario, Value
+from sim.world.batches import Mixture
 from sim.world.compat import whole_seed
 from sim.world.engine import Engine, LogPlan, Sink, rule_module
 
+# Makes the population for a scenario and the name of its own rule.
+Mind = Callable[[Scenario, str], Mixture]
 # Rows that get a view of their own without being asked for.
 VIEWS = 200
 
@@ -45,15 +49,16 @@ class CoordinationModel(mesa.Model):  # type: ignore[misc]
     """A scenario as a Mesa model.
 
     Subclasses made by ``model_class`` carry a scenario as ``spec``; their ``__init__`` takes the scenario's parameters by
-    name, and ``preset``, ``rule`` (None for the default), ``log`` (see ``LogPlan.parse``), and Mesa's ``rng`` or ``seed``.
+    name, and ``preset``, ``rule`` (None for the default), ``mind`` (who decides instead, as ``agents.minds.Mind`` makes it),
+    ``log`` (see ``LogPlan.parse``), and Mesa's ``rng`` or ``seed``.
     """
 
     # Mesa 3.5 keeps a scenario of its own under the name ``scenario``.
     spec: Scenario
 
     def __init__(
-        self, *, preset: str | None = None, rule: str | None = None, log: str = "counters", seed: Any = None,
-        rng: Any = None, sink: Sink | None = None, **parameters: Value | None,
+        self, *, preset: str | None = None, rule: str | None = None, mind: Mind | None = None, log: str = "counters",
+        seed: Any = None, rng: Any = None, sink: Sink | None = None, **parameters: Value | None,
     ) -> None:  # fmt: skip
         number = whole_seed(rng, seed)
         super().__init__(rng=number)
@@ -62,7 +67,7 @@ class CoordinationModel(mesa.Model):  # type: ignore[misc]
         name = rule or self.spec.rule_for(preset)
         self.engine = Engine(
             self.spec, values=values, seed=number, rule=rule_module(name, self.spec), rule_name=name,
-            plan=LogPlan.parse(log),
+            plan=LogPlan.parse(log), mixture=None if mind is None else mind(self.spec, name),
         )  # fmt: skip
         self.sink = sink
         self.views: dict[int, RowView] = {}
@@ -83,6 +88,10 @@ class CoordinationModel(mesa.Model):  # type: ignore[misc]
         """Advance model time by 1.0 and collect."""
         self.engine.advance(round(self.engine.now) + 1.0, self.sink)
         self.datacollector.collect(self)
+
+    def close(self) -> None:
+        """Let go of minds that are asked; a model without them needs no closing."""
+        self.engine.close()
 
 
 def _reporter(meter: str) -> Any:

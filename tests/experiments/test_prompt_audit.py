@@ -1,14 +1,22 @@
 """Prompt audit: a prior is not taken for a convention, labels and order are seen, and calls count in the budget."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from agents.llm.budget import Budget
 from agents.llm.mock_server import serving
+from agents.llm.prompt import FRAMES, read_frame
 from agents.llm.settings import Asking
+from experiments.prompt_forms import FORMS, format_check
 from experiments.prompt_lint import lint
 from experiments.run import run
 from scenarios.naming import spoken
 from sim.detectors.audit import stated_for
+from sim.spec import scenarios
+from sim.world.batches import Answer, Due
+from sim.world.view import Draws
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ReadOnly.*:UserWarning")
 HOW = {"preset": "pool", "changes": {"agents": 16}, "until": 6.0, "mind": "llm", "detectors": ["conventions"]}
@@ -69,3 +77,45 @@ def test_words_that_say_too_much_are_found():
     }
     assert hits == {("role", "manager"), ("name", "agent 0"), ("outcome", "try to agree"), ("hypothesis", "convention")}
     assert lint("You may choose one of these.") == ()
+
+
+def test_no_form_of_the_prompt_says_too_much():
+    for name in ("frame.txt", *FORMS):
+        assert lint(read_frame(FRAMES / name).text) == ()
+
+
+def answered(share, seed, n=40):
+    """``n`` views of two words, and answers that take the first with probability ``share``."""
+    scenario, rng = scenarios.get("naming"), np.random.default_rng(seed)
+    view = SimpleNamespace(committed=0, pool=2)
+    dues = [Due(k, 0.0, view, None, Draws(np.uint64(k + 1), np.int64(0))) for k in range(n)]
+    return scenario, dues, [Answer(int(rng.random() > share), 1.0, "llm") for _ in dues]
+
+
+def test_a_form_that_moves_choices_is_seen_and_one_that_does_not_is_not():
+    moved = still = 0
+    for seed in range(40):
+        scenario, dues, plain = answered(0.5, 3 * seed)
+        moved += not format_check(scenario, dues, plain, answered(0.95, 3 * seed + 1)[2]).fine
+        still += not format_check(scenario, dues, plain, answered(0.5, 3 * seed + 2)[2]).fine
+    # Alike: at most 5 % of 40 false alarms, P(more than 8) < 1e-3. Apart by 0.45 in 40 pairs: each test has power above 0.95.
+    assert moved >= 34
+    assert still <= 8
+
+
+def test_a_mind_that_goes_by_names_is_told_from_one_that_goes_by_what_it_remembers(tmp_path):
+    found = {}
+    with serving() as (url, _):
+        for model in ("biased:0.9:1", "majority:4"):
+            asking = Asking(model=f"openai/mock/{model}", base_url=url, audit=30)
+            made = run("trust_network", asking=asking, seed=2, out=tmp_path, changes={"agents": 8}, until=5.0, mind="llm",
+                       detectors=["hubs"])  # fmt: skip
+            found[model] = made.manifest["audits"][0]
+            assert found[model]["cut"] == ""
+            assert check(found[model], "format")["n"] == 60
+    assert not check(found["biased:0.9:1"], "neighbours' names")["fine"]
+    # Each audit's check errs in 5 %; here four standard errors of a share of 1/7 in 30 answers, error below 1e-4.
+    even = check(found["majority:4"], "neighbours' names")
+    assert abs(even["value"] - even["chance"]) < 4 * (even["chance"] * (1 - even["chance"]) / even["n"]) ** 0.5
+    met = check(found["majority:4"], "most met neighbour")
+    assert met["low"] > met["chance"]

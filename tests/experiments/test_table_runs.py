@@ -2,14 +2,18 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 
+from agents.llm.mock_server import serving
+from agents.llm.settings import Asking
+from agents.minds import Mind
 from experiments.fidelity import fidelity, plans_of
 from experiments.folder import read_manifest
 from experiments.plan import plan
 from experiments.run import run
-from sim.spec import ParameterError
+from sim.spec import ParameterError, scenarios
 
 HOW = {"preset": "pool", "changes": {"agents": 24}, "until": 12.0, "detectors": ["conventions"]}
 
@@ -22,7 +26,9 @@ def recorded(tmp_path_factory):
 
 def test_a_run_is_distilled_compared_and_run_again(recorded, swarmscope, tmp_path):
     file = tmp_path / "table.json"
-    code, out, err = swarmscope("distil", *map(str, recorded), "--out", str(file), "--check", "4", "--json")
+    code, out, err = swarmscope(
+        "distil", *map(str, recorded), "--out", str(file), "--check", "4", "--archetypes", "12", "--json"
+    )
     assert code == 0, err
     made = json.loads(out)
     decisions = sum(pl.read_parquet(folder / "decisions.parquet").height for folder in recorded)
@@ -30,6 +36,15 @@ def test_a_run_is_distilled_compared_and_run_again(recorded, swarmscope, tmp_pat
     assert made["fidelity"]["seeds"] == 4
     assert json.loads(file.read_text())["fidelity"] == made["fidelity"]
     assert 0 < made["fidelity"]["unknown"] < 0.5
+    drawn = made["archetype_fidelity"]
+    assert drawn["who"] == "archetypes"
+    assert 0 < drawn["drawn"] < 1
+    names = [row["name"] for row in drawn["statistics"]]
+    assert names == [row["name"] for row in made["fidelity"]["statistics"]]
+    # Archetypes answer from 12 answers: each share is off by at most chance, and seeds go on scattering.
+    winner = drawn["statistics"][names.index("winner")]
+    assert winner["low"] - 0.15 < 0 < winner["high"] + 0.15
+    assert winner["other_sd"] > 0
     done = run("naming", mind=f"table={file}", seed=5, out=tmp_path, **HOW)
     assert done.manifest["decisions"]["table"] > 0
     assert set(done.manifest["decisions"]) <= {"table", "censored"}
@@ -75,6 +90,33 @@ def test_a_run_without_recorded_decisions_is_refused(swarmscope, tmp_path):
     code, _, err = swarmscope("distil", str(done.folder))
     assert code == 2
     assert "expected recorded decisions, found none" in err
+
+
+def test_what_a_table_does_not_know_goes_to_the_model(recorded, swarmscope, tmp_path):
+    file = tmp_path / "t.json"
+    swarmscope("distil", *map(str, recorded), "--out", str(file))
+    with serving() as (url, provider):
+        asking = Asking(model="openai/mock/uniform", base_url=url)
+        done = run("naming", mind=f"table={file}", asking=asking, seed=5, out=tmp_path, **HOW | {"until": 5.0})
+    assert set(done.manifest["decisions"]) == {"table", "llm"}
+    assert done.manifest["decisions"]["llm"] == done.manifest["asked"]["calls"] == provider.counts["requests"] > 0
+
+
+def test_a_mesa_model_takes_the_minds_of_the_command_line():
+    from sim.world.model import model_class
+
+    model = model_class(scenarios.get("naming"))(
+        preset="pool", agents=24, seed=1, mind=Mind("policy=majority/1.5:0.5,rule")
+    )
+    model.step()
+    asked = set(np.flatnonzero(model.engine.minds["asked"]))
+    rows = model.engine.batches.mixture.askers[0].rows
+    assert len(asked) == 12
+    assert {row[0] for row in rows} <= asked
+    assert len(rows) > 5
+    model.close()
+    with pytest.raises(ParameterError, match="cannot be decided by 'nobody'"):
+        model_class(scenarios.get("naming"))(mind=Mind("nobody"))
 
 
 def test_mixtures_take_tables_and_policies(recorded, swarmscope, tmp_path):
