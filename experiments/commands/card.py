@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ def command(
     with progress() as say:
         say(0, 0, "looking at the scenario")
         from agents.llm.budget import BudgetReached
-        from agents.llm.provider import ProviderProblem
+        from agents.llm.provider import ProviderProblem, shown_url
         from agents.llm.settings import Asking
         from experiments.asked import named
         from experiments.folder import write_json, write_text
@@ -78,8 +79,12 @@ def command(
             raise RunFailed(f"card: {error}; no card was written. Raise the budget or lower --samples.") from None
     stem = re.sub(r"[^A-Za-z0-9.]+", "-", f"{scenario}-{found.name}").strip("-")
     write_json(out / f"{stem}.json", made.to_json())
-    said = f"swarmscope card {scenario} --mind {mind}" + (f" --model {model}" if model else "")
-    write_text(out / f"{stem}.html", render(made, command=f"{said} --samples {samples} --heard {heard} --seed {seed}"))
+    words = ["swarmscope", "card", scenario, *(["--preset", preset] if preset else [])]
+    words += [word for change in changes or [] for word in ("--set", change)]
+    words += ["--mind", "llm" if model else mind, *(["--model", model] if model else [])]
+    words += ["--base-url", shown_url(base_url)] if base_url else []
+    words += ["--samples", str(samples), "--heard", heard, "--seed", str(seed)]
+    write_text(out / f"{stem}.html", render(made, command=shlex.join(words)))
     if as_json:
         emit({"folder": str(out), "card": made.to_json()})
         return

@@ -43,7 +43,11 @@ def render(made: Card, *, command: str = "") -> str:
     parts = [
         f'<header><p class="quiet">Swarmscope mind card</p><h1>{esc(title)}</h1>'
         f'<p class="lead">{esc(headline(made))}</p></header>',
-        section("response", "How it answers to others", *_curves(made)),
+        section(
+            "response", "How it answers to others",
+            note(f"The first option is “{made.options[0]}”, the other one “{made.options[1]}”."),
+            f'<div class="charts">{"".join(_curves(made))}</div>',
+        ),
         section("figures", "All figures", table(heads, rows, numeric=(1, 3, 4))),
         section(
             "alone", "What it chooses when alone",
@@ -108,9 +112,10 @@ def _bounds(reading: Reading) -> str:
 
 def _curves(made: Card) -> list[str]:
     sizes = sorted({level.many for level in made.levels})
+    told = "Share that takes the first option, {many} acts remembered; dots with 95 % intervals; dashed: no answer to others."
     return [
-        f'<figure class="chart">{_curve([v for v in made.levels if v.many == many], made)}<figcaption>{many} acts remembered; '
-        f"dots with 95 % intervals; dashed: no answer to others.</figcaption></figure>"
+        f'<figure class="chart">{_curve([v for v in made.levels if v.many == many], made)}'
+        f"<figcaption>{told.format(many=many)}</figcaption></figure>"
         for many in sizes
     ]
 

@@ -141,7 +141,7 @@ def test_equal_views_share_samples_only_when_told_to_and_never_ask_twice(server)
     assert made_by(alone.ledger) == {"llm": 20}
 
 
-def faulty(name, changes, until, *, retries, timeout=1.0):
+def faulty(name, changes, until, *, retries, timeout=2.5):
     settings = Settings(faults=Faults.parse(FAULTS), slow=2.0 * timeout, retry_after=0.05)
     with serving(settings) as (url, provider):
         how = asking(url, retries=retries, timeout=timeout)
