@@ -22,6 +22,7 @@ LEAST_RECENT = 10.0
 MOST_COUNTED = 50_000  # events behind one picture
 GOLDEN = 2.399963  # radians: turns by the golden angle never meet
 BESIDE = 0.03  # how far beside the middle of its contacts a newcomer stands
+MOST_MET = 5_000  # events whose pairs are the links of a world in which everybody reaches everybody
 SIDE = 512  # cells along a side of the field, at most
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -118,6 +119,12 @@ def joined(at: Stage, log: Log) -> Stage:
         aside = BESIDE * np.array([np.cos(turn), np.sin(turn)])
         places.append(np.clip((np.mean(near, axis=0) if near else np.full(2, 0.5)) + aside, 0.0, 1.0))
     return Stage(tuple(ids), np.array(places), links)
+
+
+def met(at: Stage, events: pl.DataFrame) -> Stage:
+    """The stage with the pairs that met in ``events`` as its links, for worlds in which everybody reaches everybody."""
+    links = _links(events, at)
+    return at if np.array_equal(links, at.links) else Stage(at.ids, at.places, links, at.cell, at.side)
 
 
 def _near(links: Ints, agent: int) -> Ints:

@@ -18,7 +18,7 @@ from viz.analyst import MOST_EVENTS, Analyst, Found
 from viz.axis import horizon
 from viz.links import Choice
 from viz.live import LiveRun, Moment
-from viz.scene import Scene, Stage, joined, scene, stage
+from viz.scene import MOST_MET, Scene, Stage, joined, met, scene, stage
 from viz.tape import Tape, tape_of
 
 FIRST = "factory"
@@ -93,6 +93,7 @@ class Session:
         self._stage: Stage | None = None
         self._built: LiveRun | None = None
         self._shown, self._beaten, self._asked, self._count, self._took = 0.0, 0.0, 0.0, 0, 0.0
+        self._met: tuple[int, float | None, int] | None = None
         self._lock = threading.Lock()
 
     # What runs ------------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ class Session:
         self.trouble.value, self.found.value, self.cursor.value = "", None, None
         self.chosen.value, self.hovered.value, self.agent.value = None, None, -1
         self.searching.value = False
-        self._stage, self.stored, self._tape = None, None, None
+        self._stage, self.stored, self._tape, self._met = None, None, None, None
         self._asked, self._took = time.monotonic() - AGAIN + 1.5, 0.0
 
     def close(self) -> None:
@@ -309,6 +310,12 @@ class Session:
             self._stage = None if log is None else stage(log)
         elif engine is not None and len(engine.world.agents) > self._stage.n:
             self._stage = joined(self._stage, engine.beside())
+        at = self._stage
+        if at is not None and engine is not None and engine.built.contacts is None and self._tape is not None:
+            moment = (self.beat.peek(), self.cursor.peek(), at.n)
+            if moment != self._met and at.side == 0:
+                self._met = moment
+                self._stage = met(at, self._tape.between(-1.0, self.now, most=MOST_MET))
         return self._stage
 
     def scene(self) -> Scene | None:

@@ -45,18 +45,23 @@ def Agent(session: Session) -> None:
 @solara.component
 def Acts(session: Session, agent: int, *, gone: bool, apart: bool) -> None:
     """What can be done to the agent, or beside it."""
-    about = "The agent stops acting from now on; others may still turn to it. An event in the log."
-    label, action = ("Bring back", "unmute") if gone else ("Take out", "mute")
-    button(label, lambda: do(session, action, agent), about=about, data_role="mute")
-    if not refusal(session, "cut", agent):
-        about = "All its channels close, in both directions; what it holds stays its own. An event in the log."
-        said, step = ("Link again", "join") if apart else ("Cut off", "cut")
-        button(said, lambda: do(session, step, agent), about=about, data_role="cut")
-    why = refusal(session, "add", agent)
-    about = "A newcomer joins beside this agent, with channels to it and to all its contacts. An event in the log."
-    button(
-        "Add one beside it", lambda: do(session, "add", agent), about=why or about, disabled=bool(why), data_role="add"
-    )
+    with solara.Div(classes=["line", "tight"]):
+        about = "The agent stops acting from now on; others may still turn to it. An event in the log."
+        label, action = ("Bring back", "unmute") if gone else ("Take out", "mute")
+        button(label, lambda: do(session, action, agent), about=about, data_role="mute")
+        if not refusal(session, "cut", agent):
+            about = "All its channels close, in both directions; what it holds stays its own. An event in the log."
+            said, step = ("Link again", "join") if apart else ("Cut off", "cut")
+            button(said, lambda: do(session, step, agent), about=about, data_role="cut")
+        why = refusal(session, "add", agent)
+        about = "A newcomer joins beside this agent, with channels to it and to all its contacts. An event in the log."
+        button(
+            "Add one beside it",
+            lambda: do(session, "add", agent),
+            about=why or about,
+            disabled=bool(why),
+            data_role="add",
+        )
 
 
 @solara.component

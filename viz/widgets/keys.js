@@ -57,7 +57,8 @@ function render({ model, el }) {
   model.on("change:part", () => {
     if (!model.get("part")) return;
     const behaviour = window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
-    setTimeout(() => window.scrollTo({ top: 0, behavior: behaviour }), 50);
+    // The page may scroll inside another element than the window.
+    setTimeout(() => document.querySelector("[data-page=swarmscope]")?.scrollIntoView({ block: "start", behavior: behaviour }), 50);
   });
   let theme = "";
   try { theme = localStorage.getItem(STORE) || ""; } catch (error) { /* private windows keep nothing */ }
