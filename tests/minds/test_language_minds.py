@@ -27,8 +27,8 @@ from sim.spec import ParameterError
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = [
-    ("naming", {"agents": 12, "words": 2}, 4.0), ("naming", {"agents": 12}, 4.0), ("trust_network", {"agents": 6}, 4.0),
-    ("placebo", {"agents": 6}, 4.0), ("placebo", {"agents": 6, "kind": "ties"}, 3.0), ("factory", {"agents": 12}, 10.0),
+    ("naming", {"agents": 8, "words": 2}, 3.0), ("naming", {"agents": 8}, 3.0), ("trust_network", {"agents": 5}, 3.0),
+    ("placebo", {"agents": 4}, 3.0), ("placebo", {"agents": 6, "kind": "ties"}, 2.0), ("factory", {"agents": 8}, 8.0),
 ]  # fmt: skip
 FAULTS = "429=0.033,500=0.033,slow=0.033,cut=0.034,malformed=0.034,refusal=0.033"
 
