@@ -334,7 +334,7 @@ def _tests(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, A
         yield {
             "detector": detector, "claim": claim, "null": null, "world": name, "holds": holds, "exact": exact,
             "worlds": len(rows), "asked": len(p), "tests": count,
-            **_rated("beaten", sum(v <= LEVEL for v in p), count), "uniform": uniform,
+            **rated("beaten", sum(v <= LEVEL for v in p), count), "uniform": uniform,
         }  # fmt: skip
 
 
@@ -357,9 +357,9 @@ def _claims(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, 
     detectors = sorted({test.split("|")[0] for row in rows for test in row["tests"]})
     for detector in detectors:
         hits = sum(any(d == detector for d, _ in row["found"]) for row in rows)
-        yield {"detector": detector, "world": name, "worlds": len(rows), **_rated("discovered", hits, len(rows))}
+        yield {"detector": detector, "world": name, "worlds": len(rows), **rated("discovered", hits, len(rows))}
     hits = sum(bool(row["found"]) for row in rows)
-    yield {"detector": "all of them", "world": name, "worlds": len(rows), **_rated("discovered", hits, len(rows))}
+    yield {"detector": "all of them", "world": name, "worlds": len(rows), **rated("discovered", hits, len(rows))}
 
 
 def _power(key: tuple[str, float, int], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -370,10 +370,10 @@ def _power(key: tuple[str, float, int], rows: Sequence[Mapping[str, Any]]) -> di
     kind = worlds.get(name).plants
     hits = sum(any(k.partition(":")[0] == kind for _, k in row["found"]) for row in rows)  # whichever detector found it
     base = {"world": name, "kind": kind, "strength": strength, "events": events, "worlds": len(rows)}
-    return {**base, **_rated("found", hits, len(rows))}
+    return {**base, **rated("found", hits, len(rows))}
 
 
-def _rated(what: str, hits: int, of: int) -> dict[str, Any]:
+def rated(what: str, hits: int, of: int) -> dict[str, Any]:
     """A count, its share, and the share's 95 % interval (Wilson 1927, J. Am. Stat. Assoc. 22:209)."""
     from scipy.stats import binomtest
 

@@ -4,14 +4,27 @@ import json
 import re
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.stats import kstest
 
-from experiments.calibrate import SEEDS, Study, calibrate, jobs_of, spread, summary, worlds_done
+from experiments.calibrate import (
+    SEEDS,
+    Study,
+    bare,
+    calibrate,
+    gathered,
+    jobs_of,
+    rated,
+    spread,
+    summary,
+    worlds_done,
+)
 from experiments.cli import call
 from experiments.errors import UsageProblem
 from experiments.executor import Outcome, stored
-from experiments.report.calibration import write
+from experiments.report.calibration import FAILS, HOLDS, UNSURE, summarised, write
+from sim.detectors.hierarchy import IMBALANCED
 from sim.registry import UnknownNameError
 
 SMALL = Study(worlds=10, repeats=0, detectors=("teams",), only=("random mixing", "uneven activity"))
@@ -95,10 +108,72 @@ def test_the_page_holds_every_row_and_a_figure_for_each_detector(made):
     paths = write(calibration, folder=folder, command="swarmscope calibrate --worlds 20")
     page = paths[0].read_text()
     assert "`swarmscope calibrate --worlds 20`" in page
-    assert len(re.findall(r"^\| teams \|", page, re.M)) == calibration.tests.height + calibration.times.height
+    claims = calibration.tests.select("claim", "null").unique().height
+    rows = claims + calibration.tests.height + calibration.times.height
+    assert len(re.findall(r"^\| teams \|", page, re.M)) == rows
+    assert page.index("## What holds") < page.index("## False discoveries") < page.index("## False alarms per test")
     assert [p.name for p in paths[1:]] == ["calibration-teams.svg"]
     assert paths[1].read_text().lstrip().startswith("<?xml")
     assert all(f"]({p.name})" in page for p in paths[1:])
+
+
+def counted(beaten, tests, world):
+    return {
+        "detector": "d",
+        "claim": "c",
+        "null": "N1",
+        "world": world,
+        "tests": tests,
+        **rated("beaten", beaten, tests),
+    }
+
+
+@pytest.mark.parametrize(
+    ("beaten", "verdict"),
+    [
+        ((30, 40), HOLDS),
+        ((58, 40), UNSURE),  # 5.8 % of 1,000 is beyond the bound by chance in one of seven kinds
+        ((80, 40), FAILS),
+        ((62, 63), FAILS),  # neither alone, both together
+    ],
+)
+def test_a_verdict_allows_for_the_highest_of_several_kinds(beaten, verdict):
+    part = pl.DataFrame([counted(n, 1000, f"w{k}") for k, n in enumerate(beaten)])
+    found = summarised(part)
+    assert (found["verdict"], found["kinds"], found["tests"]) == (verdict, 2, 2000)
+    assert found["most"]["beaten"] == max(beaten)
+
+
+def test_claims_that_a_null_world_rightly_makes_stand_apart():
+    """Worlds without a candidate to ask a claim of count as not beaten; what a world rejects is no false alarm."""
+    (job, *_) = jobs_of(Study(worlds=10, only=("uneven activity",)))
+    imbalance = f"hierarchy|{IMBALANCED}|N2"
+    command = "hierarchy|another|N2"
+    row = {"found": [], "seconds": 1.0}
+    rows = [{**row, "tests": {imbalance: [0.001], **({command: [0.01]} if k == 0 else {})}} for k in range(20)]
+    made = summary([Outcome(job, rows)])
+    rightly, other = (made.tests.filter(holds=h).to_dicts() for h in (False, True))
+    assert [(r["claim"], r["rate"]) for r in rightly] == [(IMBALANCED, 1.0)]
+    assert [(r["asked"], r["tests"], r["worlds"], r["rate"]) for r in other] == [(1, 20, 20, 0.05)]
+
+
+def test_the_page_of_a_part_of_a_study_is_written_from_what_is_there(made, tmp_path):
+    folder, calibration = made
+    results = sorted((folder / "results").glob("*.json"))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / results[0].name).write_bytes(results[0].read_bytes())
+    part = gathered(SMALL, folder=tmp_path)
+    assert part.claims.filter(detector="all of them")["worlds"].to_list() == [10]
+    order = ["detector", "claim", "world"]
+    assert gathered(SMALL, folder=folder).tests.sort(order).equals(calibration.tests.sort(order))
+    with pytest.raises(UsageProblem, match="there are none"):
+        gathered(Study(seed=5), folder=folder)
+
+
+def test_better_prose_leaves_the_code_what_it_is():
+    first = '"""One."""\n\ndef f(x):\n    """Add."""\n    return x + 1  # the next\n'
+    assert bare(first) == bare('"""Other."""\ndef f(x):\n    return (x\n        + 1)\n')
+    assert bare(first) != bare(first.replace("+ 1", "+ 2"))
 
 
 def test_p_values_of_sequential_tests_are_spread_over_their_steps():
