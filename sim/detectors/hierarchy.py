@@ -6,11 +6,11 @@ much to agents who send little has that, so it is a feature and makes no structu
 line up, givers beside givers and takers beside takers, more than with partners exchanged (N1R). *Tree-shaped chain of
 command*: somebody reaches the others along links, they reach few, in whichever orientation is clearer (N2).
 
-A hierarchy needs a claim against N2 and one against N1R. N2 alone takes uneven activity for command: those who only send
-stand above those who only receive (100 % false alarms for order, 40-95 % for reach). N1 alone takes a tree whose links
+A hierarchy needs a claim against N2 and one against rewiring. N2 alone takes uneven activity for command: those who only send
+stand above those who only receive (100 % false alarms for order, 40-95 % for reach). N1R alone takes a tree whose links
 point anywhere for order. So the chain of command has a fourth claim, that it also reaches further than the same degrees
-give: agents with one random superior each form a tree with a ring on top, and that no null but N1R can tell from a tree
-with a head. A tree of which N1R has too few other arrangements stays *observed*.
+give: agents with one random superior each form a tree with a ring on top, and that no null but N1 can tell from a tree
+with a head. A tree of which N1 has too few other arrangements stays *observed*.
 
 Only events that start something count. Replies run the other way and cancel the order; a log whose kinds are not
 declared cannot tell them apart, and the sentence then says so. Handoffs of items are for the detector ``handoffs``.
@@ -198,10 +198,6 @@ def _command(sample: Links, candidates: Sequence[Candidate]) -> Floats:
     return np.array([round(_commanding(sample, c.detail["thresholds"])[0], DIGITS) for c in candidates])
 
 
-def _beyond(sample: Dyads, candidates: Sequence[Candidate]) -> Floats:
-    return _command(sample.links(), candidates)
-
-
 def _like_a_tree(candidate: Candidate) -> bool:
     return bool(candidate.detail["tree"])
 
@@ -213,7 +209,7 @@ def _concludes(_candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tupl
 
 
 def _obvious(candidate: Candidate) -> tuple[str, tuple[str, ...]] | None:
-    """An exact tree, of which N1R may have no other arrangement; it is shown, not claimed."""
+    """An exact tree, of which N1 may have no other arrangement; it is shown, not claimed."""
     return ("hierarchy", (COMMAND, BEYOND)) if candidate.detail.get("crisp") else None
 
 
@@ -329,7 +325,8 @@ hierarchy = detectors.add("hierarchy")(
             Claim(IMBALANCED, "N2", _sample, _coherence, "coherence"),
             Claim(ORDERED, "N1R", _pairs, _alignment, "alignment"),
             Claim(COMMAND, "N2", _sample, _command, "reach", _like_a_tree),
-            Claim(BEYOND, "N1R", _pairs, _beyond, "reach", _like_a_tree),
+            # Not N1R: stray answers put the links of a tree in classes of their own, of which it has no other arrangement.
+            Claim(BEYOND, "N1", _sample, _command, "reach", _like_a_tree),
         ),
         concludes=_concludes,
         obvious=_obvious,
