@@ -57,9 +57,11 @@ FEATURES = (
     Feature("modularity", "no groups", "separate groups", "0.1-0.6, the higher the sparser", (-0.5, 1.0)),
     Feature("groups", "one group (log groups over log agents)", "many small groups", "0.3-0.5"),
     Feature("group density", "groups are trees or chains inside", "groups are cliques", "about the density"),
+    Feature("open borders", "all contacts inside the group", "as dense with another group as inside", "0.2-0.4"),
     Feature("bipartivity", "odd cycles abound", "two sides, contacts only between them", "2 / root of mean degree"),
     Feature("spectral gap", "a bottleneck, or parts", "no bottleneck", "1 - 2 / root of mean degree", (0.0, 2.0)),
     Feature("path length", "everybody near (over log agents)", "long chains", "1 / log mean degree", (0.0, 40.0)),
+    Feature("third side", "two sides or none", "three sides or more (second over first negative mode)", "0.9"),
     Feature("out inequality", "all give alike (Gini)", "few give all", "root of 1 / (pi degree)"),
     Feature("in inequality", "all take alike (Gini)", "few take all", "root of 1 / (pi degree)"),
     Feature("in-out correlation", "givers do not take", "givers take", "0", (-1.0, 1.0)),
@@ -67,6 +69,7 @@ FEATURES = (
     Feature("centralisation", "no hub (Freeman)", "one agent meets all, others only it", "0.1-0.3"),
     Feature("leaves", "no agent with a single contact", "most have a single contact", "degree exp(-degree)"),
     Feature("core", "no core (Borgatti-Everett)", "a core touches all, others only the core", "0.1-0.3", (-1.0, 1.0)),
+    Feature("grades", "agents are of one of two degrees", "degrees of any size (not explained by two)", "0.3-0.4"),
     Feature("rotation", "no circulation", "flow goes round (modulus of a complex mode)", "1 / root of degree"),
     Feature("phase", "long rounds or none", "rounds of two or three (angle over pi)", "uniform"),
     Feature("likeness", "no two agents have the same contacts", "agents share their contacts", "the density"),
@@ -200,11 +203,25 @@ def _grouping(flow: Floats, either: Bools) -> list[float]:
     pairs = float((size * (size - 1)).sum())
     share = size / n
     spread = -(share * np.log(share)).sum() / np.log(n)
-    return [float(quality), float(spread), float((either & member).sum() / pairs) if pairs else 0.0]
+    dense = float((either & member).sum() / pairs) if pairs else 0.0
+    return [float(quality), float(spread), dense, _open(either, labels)]
+
+
+def _open(either: Bools, labels: Ints) -> float:
+    """Mean over agents of the density with the nearest other group over that and the density with the own one."""
+    place = np.arange(len(labels)), labels
+    size = np.bincount(labels).astype(np.float64)
+    rate = np.zeros((len(labels), len(size)))
+    np.add.at(rate.T, labels, either.astype(np.float64))
+    rate /= size
+    own = rate[place]
+    rate[place] = 0.0
+    other = rate.max(axis=1)
+    return float((other / np.maximum(own + other, 1e-9)).mean())
 
 
 def _spectrum(either: Bools) -> list[float]:
-    """Bipartivity and gap from the normalised adjacency, and the mean distance in the backbone over log n."""
+    """Bipartivity, gap and third side from the normalised adjacency, and the mean distance in the backbone over log n."""
     n = len(either)
     degree = either.sum(axis=1).astype(np.float64)
     scale = 1.0 / np.sqrt(np.maximum(degree, 1.0))
@@ -212,7 +229,13 @@ def _spectrum(either: Bools) -> list[float]:
     distance = _distances(either)
     near = np.isfinite(distance) & (distance > 0)
     mean = distance[near].mean() if near.any() else 0.0
-    return [float(max(-values[0], 0.0)), float(max(1.0 - values[-2], 0.0)), float(mean / np.log(n))]
+    third = max(-values[1], 0.0) / max(-values[0], 1e-9)
+    return [
+        float(max(-values[0], 0.0)),
+        float(max(1.0 - values[-2], 0.0)),
+        float(mean / np.log(n)),
+        float(min(third, 1.0)),
+    ]
 
 
 def _distances(either: Bools) -> Floats:
@@ -259,7 +282,18 @@ def _inequality(arcs: Bools, either: Bools) -> list[float]:
     mixing = correlation(degree[a], degree[b]) if len(a) else 0.0
     central = (degree.max() - degree).sum() / ((n - 1.0) * (n - 2.0))
     leaves = (degree == 1).mean()
-    return [gini(gives), gini(takes), correlation(gives, takes), mixing, float(central), float(leaves), _core(either)]
+    shares = [gini(gives), gini(takes), correlation(gives, takes), mixing, float(central), float(leaves)]
+    return [*shares, _core(either), _grades(degree)]
+
+
+def _grades(degree: Floats) -> float:
+    """Share of the squared deviation of degrees that no cut into high and low explains; 1 where all are alike."""
+    ranked = np.sort(degree)
+    total = float(((ranked - ranked.mean()) ** 2).sum())
+    if total <= 0.0:
+        return 1.0
+    parts = [(ranked[:k], ranked[k:]) for k in range(1, len(ranked))]
+    return float(min(sum(((p - p.mean()) ** 2).sum() for p in both) for both in parts) / total)
 
 
 def _core(either: Bools) -> float:
