@@ -92,6 +92,8 @@ def _said(row: dict[str, Any], agent: Any) -> str:
     kind = str(row["kind"])
     target = row.get("target")
     phrase = PHRASES.get(kind, f"{kind} {{target}}" if target is not None else kind)
+    if kind == "cut" and target is not None:
+        phrase = "had its channel with {target} closed or opened by hand"
     if isinstance(row.get("value"), float):
         known["value"] = f"{row['value']:g}"
     names = {name: known.get(name, "–") for name in ("item", "value", "artefact")}
