@@ -28,21 +28,23 @@ import numpy as np
 
 from sim.record.events import KIND_CODES
 from sim.spec import Choice, Field, Heard, Param, ParameterError, Scenario, Value, scenarios
-from sim.world.books import OWN_COUNT, OWN_SUM, ROUND
+from sim.world.books import OWN_COUNT, ROUND
 from sim.world.buffer import COUNTERS, DECIDED_BY, MODE, emit
 from sim.world.contract import choose, learn, origin
 from sim.world.draws import bits, scramble, stream
 from sim.world.loops import RING
-from sim.world.prefetch import prefetch
+from sim.world.prefetch import CACHE_LINE, prefetch, prefetch_next
+from sim.world.search import STRETCH
 from sim.world.view import ACTOR, COINED, NO_CHOICE, PARTNER, Draws, invent, pick_below
 
 PLAY, UNDECIDED = KIND_CODES["play"], KIND_CODES["undecided"]
 PAIR = 1
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
-# Places in World.count: whether a memory is full, and how many words were invented.
-TIGHT, COINED_SO_FAR = OWN_COUNT, OWN_COUNT + 1
-# Places of a memory at first, one of them for the count: with an agent's record they fill two cache lines. Later memories
-# fill four, eight ... lines.
+# Places in World.count: what is full (bits MEMORY, TABLE), how many words were invented, and how many games succeeded.
+TIGHT, COINED_SO_FAR, SUCCESSES = OWN_COUNT, OWN_COUNT + 1, OWN_COUNT + 2
+MEMORY, TABLE = 1, 2
+# Places of a memory at first, one of them for the count: with an agent's record they fill two cache lines, 11 words of them
+# in the first. Later memories fill four, eight ... lines.
 FIRST_WIDTH = 25
 # What sets the stream of games apart, and 64 bits.
 GAMES, MASK = 0x6A3E, 0xFFFFFFFFFFFFFFFF
@@ -52,7 +54,13 @@ PARAMETERS = (
     Param("words", 0, "Size of a common pool of words; 0 lets speakers invent new ones.", low=0, high=1_000_000),
     Param("committed", 0.0, "Share of agents that always say word 0.", low=0.0, high=1.0),
     Param("shared", False, "Everybody starts with word 1 of the pool instead of with an empty memory."),
-    Param("capacity", 0, "Words an agent can remember; 0 picks enough for the size.", low=0, high=1_000_000),
+    Param(
+        "capacity",
+        0,
+        "Words an agent can remember, counted in eights; 0 picks enough for the size.",
+        low=0,
+        high=1_000_000,
+    ),
 )
 PRESETS: dict[str, dict[str, Value]] = {
     "minimal": {},
@@ -130,13 +138,13 @@ def build(setup: Any) -> Any:
         side_by_side=True,
         severs=severs,
         joins=partial(joins, shared=bool(setup["shared"])),
-        capacity=f"an agent knows more than {capacity} words; raise parameter 'capacity'",
+        capacity=f"an agent knows more than {width_for(capacity) - 1} words; raise parameter 'capacity'",
     )
 
 
 def width_for(capacity: int) -> int:
-    """Places of a memory of ``capacity`` words: one more for the count, and room for two at least."""
-    return 1 + max(capacity, 2)
+    """Places of a memory of ``capacity`` words or a few more: one for the count, and whole stretches to search."""
+    return 1 + STRETCH * -(-capacity // STRETCH)
 
 
 def sense(world: Any, agent: int) -> Any:
@@ -146,19 +154,20 @@ def sense(world: Any, agent: int) -> Any:
 
 def short(world: Any) -> bool:
     """True when somebody's memory or the table of words is full and has to grow before the next game."""
-    return world.count[TIGHT] == 1 or world.count[COINED_SO_FAR] == world.coined.shape[0]
+    return world.count[TIGHT] != 0
 
 
 def more_words(world: Any) -> Any:
     """A table of twice as many invented words, when it is full."""
-    if world.count[COINED_SO_FAR] < len(world.coined):
+    if not world.count[TIGHT] & TABLE:
         return world
+    world.count[TIGHT] &= MEMORY
     return world._replace(coined=np.concatenate([world.coined, np.zeros_like(world.coined)]))
 
 
 def more_room(world: Any, minds: Any, capacity: int) -> Any:
     """Memories of twice the cache lines, up to ``capacity`` words, when one is full; None when they have that already."""
-    if world.count[TIGHT] == 0:
+    if not world.count[TIGHT] & MEMORY:
         return minds
     width, most = minds["words"].shape[1], width_for(capacity)
     pool = int(world.physics["pool"][0])
@@ -194,8 +203,11 @@ def foresee(world: Any, minds: Any, number: int) -> None:
     speaker, hearer = pair_of(world, number)
     world.pairs[number & RING, 0] = speaker
     world.pairs[number & RING, 1] = hearer
-    prefetch(world.agents, speaker)
-    prefetch(world.agents, hearer)
+    # Behind the key, which no game reads; a hearer's memory is searched to its end, which may lie in a second line.
+    prefetch(world.agents.stream, speaker)
+    prefetch(world.agents.stream, hearer)
+    if world.agents.strides[0] > CACHE_LINE:
+        prefetch_next(world.agents.stream, hearer)
 
 
 def number_of(world: Any, option: int) -> int:
@@ -203,9 +215,12 @@ def number_of(world: Any, option: int) -> int:
     if option < COINED:
         return option
     number = world.count[COINED_SO_FAR]
-    world.count[COINED_SO_FAR] = number + 1
     world.coined[number] = option
-    return number
+    number += 1
+    world.count[COINED_SO_FAR] = number
+    if number == world.coined.shape[0]:
+        world.count[TIGHT] |= TABLE
+    return number - 1
 
 
 def payload_of(world: Any, word: int) -> int:
@@ -215,7 +230,7 @@ def payload_of(world: Any, word: int) -> int:
 
 def absent(world: Any, player: int) -> bool:
     """True for a player who takes part in no game: taken out, or cut off."""
-    return bool(world.agents[player].muted == 1 or world.agents[player].severed == 1)
+    return (world.agents[player].muted | world.agents[player].severed) == 1
 
 
 def severs(world: Any, moved: Any, shut: Any) -> None:
@@ -250,7 +265,7 @@ def decider(world: Any, number: int) -> int:
 def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) -> None:
     """One game between the pair foreseen: speak, hear, and let both learn."""
     speaker, hearer = world.pairs[number & RING, 0], world.pairs[number & RING, 1]
-    if absent(world, speaker) or absent(world, hearer):
+    if absent(world, speaker) | absent(world, hearer):
         return
     me = world.agents[speaker]
     view = sense(world, speaker)
@@ -268,8 +283,8 @@ def turn(world: Any, minds: Any, rule: Any, log: Any, number: int, time: float) 
     success = 1 if reply > 0.0 else 0
     answer = learn(view, minds[speaker], Outcome(word, success), ACTOR, rule[0])
     if reply < 0.0 or answer < 0.0:
-        world.count[TIGHT] = 1
-    world.sums[OWN_SUM] += success
+        world.count[TIGHT] |= MEMORY
+    world.count[SUCCESSES] += success
     payload = -1 if log.keep[MODE] == COUNTERS else payload_of(world, word)
     emit(log, time, PLAY, who, whom, -1, -1, payload, -1, float(success), 0.0, np.nan, np.uint64(0), np.nan)
     log.count[DECIDED_BY] = 0
@@ -334,7 +349,7 @@ def games(world: Any, log: Any) -> float:
 def successes(world: Any, log: Any) -> float:
     """Games that succeeded."""
     del log
-    return float(world.sums[OWN_SUM])
+    return float(world.count[SUCCESSES])
 
 
 scenarios.add("naming")(

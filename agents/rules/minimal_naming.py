@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.world.view import ACTOR, either, invent, pick_below
+from sim.world.view import ACTOR, among, either, invent, pick_below
 
 WORDS = "Say a word you know; if the other knows it too, both keep only that word, else the other learns it."
 WHICH, NEW = 1, 2
 NOW_FULL = -1.0
 
 PARAMETERS: tuple[str, ...] = ()
-# One place for the count, the others for words: at least two.
+# One place for the count, the others for words: whole stretches.
 STATE: dict[str, tuple[str, tuple[str, ...], float]] = {"words": ("i4", ("capacity",), 0)}
 
 
@@ -29,16 +29,6 @@ def choose(view: Any, state: Any, draws: Any, rule: Any) -> tuple[int, float]:
             return pick_below(draws, NEW, view.pool), 1.0
         return invent(draws, NEW), 1.0
     return state.words[1 + pick_below(draws, WHICH, known)], 1.0
-
-
-def knows(words: Any, word: int) -> Any:
-    """1 when ``word`` is in the inventory, else 0; the first two words, where most is decided, without a branch."""
-    known = words[0]
-    found = (words[1] == word) & (known > 0) | (words[2] == word) & (known > 1)
-    for i in range(3, known + 1):
-        if words[i] == word:
-            return 1
-    return found * 1
 
 
 def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:
@@ -57,7 +47,7 @@ def learn(view: Any, state: Any, outcome: Any, part: int, rule: Any) -> float:
         words[0] = either(only, 1, known)
         words[1] = either(only, word, words[1])
         return 1.0
-    found = knows(words, word)
+    found = among(words, 1, known, word)
     place = either(found, 1, known + 1)
     words[0] = place
     words[place] = word

@@ -63,7 +63,8 @@ def emit(
     seq = log.count[SEQ]
     log.count[SEQ] = seq + 1
     log.count[KINDS_AT + kind] += 1
-    log.keep[COST] += cost
+    if cost != 0.0:
+        log.keep[COST] += cost
     mode = log.keep[MODE]
     if mode != FULL:
         if mode == COUNTERS:

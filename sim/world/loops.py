@@ -81,16 +81,16 @@ def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, 
 
     After somebody joined, updates are counted from that moment, with the new N.
     """
-    agents = world.agents.shape[0]
+    agents, since, first = world.agents.shape[0], world.sums[SINCE], world.count[FROM]
+    number = world.count[ROUND]
     for ahead in range(AHEAD):
-        foresee(world, minds, world.count[ROUND] + ahead)
+        foresee(world, minds, number + ahead)
     for _ in range(budget):
         if log.count[ROWS] + MARGIN > log.rows.shape[0]:
             return BUFFER
         if short(world):
             return CAPACITY
-        number = world.count[ROUND]
-        time = world.sums[SINCE] + (number + 1 - world.count[FROM]) / agents
+        time = since + (number + 1 - first) / agents
         if time > until:
             return TIME
         if lacks(world, minds, number):
@@ -98,7 +98,8 @@ def advance_sequence(world: Any, minds: Any, rule: Any, log: Any, until: float, 
         foresee(world, minds, number + AHEAD)
         turn(world, minds, rule, log, number, time)
         world.sums[NOW] = time
-        world.count[ROUND] = number + 1
+        number += 1
+        world.count[ROUND] = number
     return SLICE
 
 

@@ -37,7 +37,7 @@ def unit(name: int, count: int, purpose: int) -> float:
 
 def below(name: int, count: int, purpose: int, n: int) -> int:
     """See ``sim.world.draws.below``."""
-    return int(unit(name, count, purpose) * int(n))
+    return (int(bits(name, count, purpose)) * int(n)) >> 64
 
 
 def exponential(name: int, count: int, purpose: int, rate: float) -> float:

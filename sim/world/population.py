@@ -12,6 +12,7 @@ from numba import njit
 
 from sim.spec import Value
 from sim.world.draws import stream
+from sim.world.prefetch import CACHE_LINE
 
 AGENT = [("key", "u8"), ("stream", "u8"), ("decisions", "i4"), ("muted", "i1"), ("severed", "i1")]
 
@@ -141,14 +142,15 @@ class Minds:
         return np.asarray(self.__dict__[name])
 
 
-CACHE_LINE = 64
+# Bytes of an agent's key, which its record begins with and no kernel reads.
+KEY = 8
 
 
 def side_by_side(agents: Any, minds: Minds) -> tuple[Any, Minds]:
     """The same columns in one block of memory, in which an agent's record and its mind stand in one row.
 
-    Rows begin at a cache line and fill whole lines (or a half, a quarter of one): a decision then waits for one line, not
-    for one of each column. The arrays returned are strided views of the block.
+    Rows fill whole cache lines (or a half, a quarter of one): a decision then waits for one line, not for one of each
+    column. A line begins behind the key, which no decision reads. The arrays returned are strided views of the block.
     """
     columns = {"": agents, **{name: minds[name] for name in minds.__dict__}}
     places, size = {}, 0
@@ -157,7 +159,7 @@ def side_by_side(agents: Any, minds: Minds) -> tuple[Any, Minds]:
         size += -(-column.dtype.itemsize * int(np.prod(column.shape[1:])) // 8) * 8
     row = max(8, 1 << (size - 1).bit_length()) if size <= CACHE_LINE else -(-size // CACHE_LINE) * CACHE_LINE
     block = np.zeros(len(agents) * row + CACHE_LINE, np.uint8)
-    block = block[-block.ctypes.data % CACHE_LINE :]
+    block = block[-(block.ctypes.data + KEY) % CACHE_LINE :]
     views = {}
     for name, column in columns.items():
         within = np.empty(column.shape[1:], column.dtype).strides

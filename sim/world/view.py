@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.world.draws import below, bits, unit
+from sim.world.search import find
 
 # An option is a verb and, for verbs that name a neighbour, a slot: option = verb + VERBS * slot.
 VERBS = 8
@@ -51,6 +52,11 @@ def pick_below(draws: Any, purpose: int, n: int) -> int:
 def invent(draws: Any, purpose: int) -> int:
     """A payload id that nobody else will think of: 61 random bits above ``COINED``, so that it is no small number."""
     return np.int64(bits(draws.stream, draws.count, purpose) >> np.uint64(3)) + COINED
+
+
+def among(row: Any, first: int, count: int, number: int) -> int:
+    """1 when ``number`` is one of the ``count`` numbers from ``row[first]`` on, else 0; see ``sim.world.search.find``."""
+    return find(row, first, count, number)
 
 
 def wide(number: Any) -> Any:
