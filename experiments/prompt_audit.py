@@ -30,6 +30,7 @@ from sim.world.view import NO_CHOICE
 if TYPE_CHECKING:
     from agents.llm.mind import LlmMind
 
+TWINS = "isolated twins"
 RECOGNISED = 5
 PATTERN = (
     "naming game", "convention", "consensus", "coordination", "cooperation", "emergen", "self-organi", "social dynamics",
@@ -60,6 +61,11 @@ class Audit:
     explained: str
     calls: int
     cut: str = ""
+
+    @property
+    def twins(self) -> int:
+        """Answers of isolated twins that say whether the prior explains the outcome; 0 where they were not asked."""
+        return sum(check.n for check in self.checks if check.name == TWINS)
 
     def to_json(self) -> dict[str, Any]:
         """As data."""
@@ -160,7 +166,7 @@ def prior_check(
     taken = [a.option for a in answers if a.option != NO_CHOICE]
     if not named or genuine.height == 0 or not taken:
         said = "options have no names that all agents share, so no prior for one of them can win"
-        return [Check("isolated twins", None, None, None, None, len(taken), said, fine=True)], ""
+        return [Check(TWINS, None, None, None, None, len(taken), said, fine=True)], ""
     late = genuine.filter(pl.col("time") >= float(genuine["time"].max()) * 2 / 3)  # type: ignore[arg-type]
     winner = int(late["option"].value_counts().sort("count", "option", descending=[True, False])["option"][0])
     won = float((late["option"] == winner).mean())  # type: ignore[arg-type]
@@ -175,7 +181,7 @@ def prior_check(
         f"isolated twins of the agents, with nothing to remember, choose “{words}” {share:.0%} of the time ({low:.0%} to "
         f"{high:.0%}, by chance {chance:.0%}): the model's prior explains it"
     )
-    return [Check("isolated twins", share, low, high, chance, len(taken), said, fine=not leans)], why if leans else ""
+    return [Check(TWINS, share, low, high, chance, len(taken), said, fine=not leans)], why if leans else ""
 
 
 def label_check(mind: LlmMind, scenario: Scenario, dues: Sequence[Due], answers: Sequence[Answer]) -> list[Check]:

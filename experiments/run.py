@@ -224,7 +224,7 @@ class _Attempt:
         self.asked, self.folder, self.manifest, self.settings, self.say = asked, folder, manifest, settings, say
         self.started = time.perf_counter()
         self.brake = Brake()
-        self.explained = ""
+        self.explained, self.twins = "", 0
 
     def make(self) -> RunResult:
         """Run, analyse and write; see ``run`` for what it raises."""
@@ -279,6 +279,7 @@ class _Attempt:
         made = audits(engine, self.asked, samples=samples)
         self.manifest["audits"] = [one.to_json() for one in made]
         self.explained = " ".join(one.explained for one in made if one.explained)
+        self.twins = min((one.twins for one in made), default=0)
 
     def _analyse(self, engine: Engine, writer: EventWriter, place: Path) -> Analysis:
         from experiments.analysis import Channel, analyse
@@ -314,6 +315,8 @@ class _Attempt:
             meta["cost"] = engine.cost
         if self.explained:
             meta["predefined_runs"] = {"": {"convention": self.explained}}
+        if self.twins:
+            meta["twins"] = self.twins
         writer.finish(replace(beside, meta=meta))
         self.manifest["model_time"] = engine.now
         self.manifest["events"] = engine.events

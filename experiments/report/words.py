@@ -98,17 +98,15 @@ def is_discovered(structure: Mapping[str, Any]) -> bool:
 def headline(report: Mapping[str, Any], *, alpha: float = 0.05) -> tuple[str, str]:
     """What organised itself, in one sentence, and a second one on how sure that is or why there is nothing.
 
+    A structure with a ``rival``, another cause that the log cannot exclude, counts as having lasted, no more.
+
     Args:
         report: report.json.
         alpha: Level of the tests, for the count of claims that stand after correction.
     """
     found = [s for s in report["structures"] if is_discovered(s)]
     if found:
-        runs = {s["run"] for s in found}
-        among = f" among {many(report['log']['agents'], 'agent')}"
-        where = f" in {many(len(runs), 'run')}" if report["log"]["runs"] > 1 and runs != {""} else ""
-        said = f"{_counted(found)} organised themselves" if len(found) > 1 else _alone(found[0])
-        return f"{said}{where or among}.", _sure(found)
+        return _found(found, report), _sure(found)
     given = [s for s in report["structures"] if s["predefined"] is not None]
     why = _why_nothing(report, alpha)
     if given:
@@ -118,6 +116,29 @@ def headline(report: Mapping[str, Any], *, alpha: float = 0.05) -> tuple[str, st
     return "Nothing that organised itself and lasted was found.", why
 
 
+def _found(found: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> str:
+    """What organised itself, and apart from it what lasted for a reason that the log does not settle."""
+    sure, open_ = [s for s in found if not s.get("rival")], [s for s in found if s.get("rival")]
+    if not open_:
+        return f"{_organised(sure)}{_where(sure, report)}."
+    rivals = listed(sorted({s["rival"] for s in open_}))
+    lasted = f"agreement that lasted: {listed(_counts(open_))}{_where(open_, report)}"
+    if not sure:
+        return f"{lasted[0].upper()}{lasted[1:]}; {rivals} is not excluded."
+    return f"{_organised(sure)}{_where(sure, report)}; {lasted}, for which {rivals} is not excluded."
+
+
+def _where(found: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> str:
+    runs = {s["run"] for s in found}
+    if report["log"]["runs"] > 1 and runs != {""}:
+        return f" in {many(len(runs), 'run')}"
+    return f" among {many(report['log']['agents'], 'agent')}"
+
+
+def _organised(found: Sequence[Mapping[str, Any]]) -> str:
+    return f"{_counted(found)} organised themselves" if len(found) > 1 else _alone(found[0])
+
+
 def _alone(structure: Mapping[str, Any]) -> str:
     words = "an" if structure["kind"][0] in "aeiou" else "a"
     kind = {"teams": "Teams", "roles": "Roles"}.get(structure["kind"], f"{words.capitalize()} {structure['kind']}")
@@ -125,16 +146,22 @@ def _alone(structure: Mapping[str, Any]) -> str:
 
 
 def _counted(structures: Iterable[Mapping[str, Any]]) -> str:
-    counts = Counter(s["kind"] for s in structures)
-    text = listed([many(n, kind) for kind, n in counts.most_common()])
+    text = listed(_counts(structures))
     return text[0].upper() + text[1:]
+
+
+def _counts(structures: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [many(n, kind) for kind, n in Counter(s["kind"] for s in structures).most_common()]
 
 
 def _sure(found: Sequence[Mapping[str, Any]]) -> str:
     levels = Counter(s["level"] for s in found)
     best = max(levels, key=LEVELS.index)
     told = listed([f"{n:,} {level}" for level, n in sorted(levels.items(), key=lambda x: -LEVELS.index(x[0]))])
-    return f"Claim level: {told} ({best}: {LEVEL_WORDS[best]}). Nobody assigned a role; it is read off who did what."
+    how = "Nobody assigned a role; it is read off who did what."
+    if all(s.get("rival") for s in found):
+        how = "That they do as those they heard is tested; why this option won is not, for nobody was asked alone."
+    return f"Claim level: {told} ({best}: {LEVEL_WORDS[best]}). {how}"
 
 
 def _why_nothing(report: Mapping[str, Any], alpha: float) -> str:

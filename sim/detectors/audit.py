@@ -1,20 +1,26 @@
-"""The predefinition audit: did a structure stand before the first event?"""
+"""The predefinition audit: did a structure stand before the first event, or may its cause have stood there?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from sim.detectors.core import Portrait
 from sim.detectors.measures import agreement_beyond_chance
+from sim.detectors.report import Structure
 from sim.detectors.window import NONE, Window
+from sim.record.events import kinds_of
 from sim.record.log import Log
 
 if TYPE_CHECKING:
     from sim.detectors.findings import Finding
 
+COMMON_PRIOR = "a common prior"
+LEAST_FIRST = 2  # first decisions before anything was heard, from which they say something
 SAID_BY_LABELS = 0.6  # agreement beyond chance from which labels are the roles
 
 
@@ -59,3 +65,36 @@ def labelled(window: Window, portrait: Portrait) -> str:
     if agreement_beyond_chance(role[known], label) < SAID_BY_LABELS:
         return ""
     return f"the agents' labels ({', '.join(distinct[:4])}) already say who plays which role"
+
+
+def rivals(structures: Sequence[Structure], log: Log) -> list[Structure]:
+    """The structures, each with the other cause that the log cannot exclude.
+
+    A convention may come of a prior that all agents brought along. Isolated twins exclude it, whether they ran beside the
+    log (``replication.judged``) or answered after the run (``Log.meta["twins"]``: how many were asked). First decisions,
+    taken before anything was heard, do so only where rules alone decided: of a model they are one answer an agent, too few
+    to show a slight lean, and nobody was asked again.
+    """
+    kinds = {s.kind for s in structures}
+    ruled = _ruled(log) if "convention" in kinds else frozenset()
+    return [replace(s, rival=COMMON_PRIOR) if _open(s, log, ruled) else s for s in structures]
+
+
+def _open(structure: Structure, log: Log, ruled: frozenset[str]) -> bool:
+    if structure.kind != "convention" or structure.predefined is not None:
+        return False
+    asked = bool(log.meta.get("twins")) or int(structure.facts.get("of_runs_twins", 0)) > 0
+    first = int(structure.facts.get("heard nothing", 0)) >= LEAST_FIRST
+    return not (asked or (first and structure.run in ruled))
+
+
+def _ruled(log: Log) -> frozenset[str]:
+    """Runs whose decisions are known to be all by rules; ``""`` stands for the one run of a log without the column."""
+    events = log.events
+    if "origin" not in events.columns:
+        return frozenset()
+    run = pl.col("run").cast(pl.String).fill_null("") if "run" in events.columns else pl.lit("")
+    rows = events.lazy().filter(pl.col("kind").cast(pl.String).is_in(kinds_of("decides")))
+    by = pl.col("origin").cast(pl.String)
+    known = rows.group_by(run.alias("run")).agg(by.is_in(["rule", "censored"]).fill_null(False).all().alias("ruled"))
+    return frozenset(known.filter("ruled").collect()["run"].to_list())

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sim.detectors import facts, pooling, replication
+from sim.detectors.audit import rivals
 from sim.detectors.core import Candidate, Claim, Detector
 from sim.detectors.core import detectors as registry
 from sim.detectors.findings import Finding, structure
@@ -142,7 +143,7 @@ def _report(
         made = replication.judged(
             made, known, lambda other: again(other, detectors=asked).structures if asked else (), alpha=alpha
         )
-    made = related(made)
+    made = related(rivals(made, log))
     turned, turn_rows = _turns(reading.windows, settings) if turning else ([], [])
     say(len(plans), len(plans), "done")
     ledger = [row for finding in found for row in finding.rows] + pooled_rows + turn_rows

@@ -53,7 +53,8 @@ def notes(log: Log, reading: Reading) -> tuple[str, ...]:
         said.append("No event passes an item from one agent to another: no handoff or pipeline claim is possible.")
     if not log.has("item"):
         said.append("No event names an item: nothing can be said about the path of a piece of work.")
-    if any(bool(w.of_class("decides").any()) for w in reading.windows) and decisions(log).get("llm"):
+    chosen = any(bool(w.of_class("decides").any()) for w in reading.windows)
+    if chosen and decisions(log).get("llm") and not log.meta.get("twins"):
         said.append(
             "The log has no solo baseline (each agent asked again and again while hearing nobody): that agents come to "
             "agree by what they hear can be shown, and why this option won over another cannot, for the models' common "

@@ -78,6 +78,7 @@ class Structure:
         facts: Numbers behind the sentence.
         part_of: Id of the discovered structure of which this one is a view or part; None where it stands for itself.
         scale: 0 for a structure of agents, 1 for one of groups of agents.
+        rival: Another cause that the log cannot exclude (see ``audit.rivals``); None where no such cause is known.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Structure:
     facts: Mapping[str, Any] = field(default_factory=dict)
     part_of: str | None = None
     scale: int = 0
+    rival: str | None = None
 
     @property
     def discovered(self) -> bool:
@@ -123,7 +125,7 @@ class Structure:
         names = (
             "id", "kind", "claim", "level", "run", "members", "roles", "score", "interval", "chance", "p", "q", "nulls",
             "windows", "lifetime", "half_life", "predefined", "relabelling", "resilience", "sentence", "refuted_by",
-            "part_of",
+            "part_of", "rival",
         )  # fmt: skip
         return {name: _plain(getattr(self, name)) for name in names}
 

@@ -1,10 +1,13 @@
 """Conventions: found when they tip, with those who never changed; a prior, drift and a broadcast are none."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from scenarios.worlds.world import worlds
+from sim.detectors.audit import COMMON_PRIOR, rivals
 from sim.detectors.engine import detect
 from sim.record.log import Log
 
@@ -75,6 +78,28 @@ def test_a_shared_prior_is_said_to_be_predefined():
     report = detect(log, detectors=["conventions"])
     assert not report.discovered
     assert all(s.predefined and "first decisions" in s.predefined for s in report.structures if s.level != "observed")
+
+
+@pytest.mark.parametrize(("origin", "meta", "rival"), [
+    ("llm", {}, COMMON_PRIOR), (None, {}, COMMON_PRIOR), ("llm", {"twins": 20}, None), ("rule", {}, None),
+])  # fmt: skip
+def test_a_common_prior_is_excluded_by_twins_or_by_what_rules_decided_before_they_heard_anything(origin, meta, rival):
+    log = worlds.get("naming pairs").log(900)
+    events = log.events.drop("origin", strict=False)
+    log = replace(log, events=events if origin is None else events.with_columns(origin=pl.lit(origin)), meta=meta)
+    (found,) = detect(log, detectors=["conventions"], seed=900).discovered
+    assert found.facts["heard nothing"] >= 2
+    assert found.rival == found.to_json()["rival"] == rival
+
+
+def test_a_common_prior_is_open_where_nobody_was_seen_before_hearing_anything_and_no_twin_ran():
+    log = worlds.get("naming pairs").log(900)
+    log = replace(log, events=log.events.with_columns(origin=pl.lit("rule")))
+    (found,) = detect(log, detectors=["conventions"], seed=900).discovered
+    late = replace(found, facts={**found.facts, "heard nothing": 0})
+    twins = replace(late, facts={**late.facts, "of_runs_twins": 5})
+    teams, given = replace(late, kind="teams"), replace(late, predefined="given")
+    assert [s.rival for s in rivals([late, twins, teams, given], log)] == [COMMON_PRIOR, None, None, None]
 
 
 def test_options_are_called_what_the_log_calls_them():

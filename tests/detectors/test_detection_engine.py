@@ -15,7 +15,7 @@ from sim.registry import UnknownNameError
 KEYS = {
     "id", "kind", "claim", "level", "run", "members", "roles", "score", "interval", "chance", "p", "q", "nulls",
     "windows", "lifetime", "half_life", "predefined", "relabelling", "resilience", "sentence", "refuted_by",
-    "part_of",
+    "part_of", "rival",
 }  # fmt: skip
 
 

@@ -50,8 +50,10 @@ def test_a_prior_that_wins_is_not_called_emergent(tmp_path):
 
 
 def test_a_convention_without_a_prior_stays(tmp_path):
-    _, made, _ = audited(tmp_path, "majority:3")
+    done, made, _ = audited(tmp_path, "majority:3")
     assert made["explained"] == ""
+    assert done.log.meta["twins"] == check(made, "isolated twins")["n"] > 0
+    assert not any("no solo baseline" in note for note in done.manifest["notes"])
     assert check(made, "isolated twins")["fine"]
     assert check(made, "labels")["fine"]
 

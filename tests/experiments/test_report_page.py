@@ -197,8 +197,12 @@ def test_the_report_is_a_function_of_log_and_settings(made):
     assert render(again, made.manifest) == (made.folder / "report.html").read_text(encoding="utf-8")
 
 
-def one(kind="teams", level="robust", predefined=None, run="", sentence="A sentence."):
-    return {"kind": kind, "level": level, "predefined": predefined, "run": run, "sentence": sentence}
+def one(kind="teams", level="robust", predefined=None, run="", sentence="A sentence.", rival=None):
+    return {"kind": kind, "level": level, "predefined": predefined, "run": run, "sentence": sentence, "rival": rival}
+
+
+def agreed(run="", **changes):
+    return one("convention", run=run, rival="a common prior", **changes)
 
 
 def as_report(structures=(), ledger=(), events=5, runs=1):
@@ -222,10 +226,22 @@ def as_report(structures=(), ledger=(), events=5, runs=1):
         ([one("hub", predefined="given")],
          "1 hub was found, but it stood before the first event; nothing that organised itself and lasted was found."),
         ([one("hub", predefined="given"), one("ring")], "A ring organised itself among 9 agents."),
+        ([one("convention")], "A convention organised itself among 9 agents."),
+        ([agreed()], "Agreement that lasted: 1 convention among 9 agents; a common prior is not excluded."),
+        ([one("hub"), agreed()], "A hub organised itself among 9 agents; agreement that lasted: 1 convention among 9 agents, "
+         "for which a common prior is not excluded."),
+        ([agreed(level="observed")], "Nothing that organised itself and lasted was found."),
     ],
 )  # fmt: skip
 def test_the_headline_counts_only_what_lasted_and_was_not_given(structures, title):
     assert headline(as_report(structures))[0] == title
+
+
+def test_the_headline_of_many_runs_without_a_baseline_claims_agreement_and_no_more():
+    title, sure = headline(as_report([agreed(run=str(i)) for i in range(369)], runs=434))
+    assert title == "Agreement that lasted: 369 conventions in 369 runs; a common prior is not excluded."
+    assert "why this option won is not" in sure
+    assert "369 robust" in sure
 
 
 def test_the_headline_tells_why_there_is_nothing():

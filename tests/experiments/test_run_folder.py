@@ -26,7 +26,7 @@ SMALL = {"agents": 16, "types": 2, "experts": 2, "load": 0.6}
 STRUCTURE_KEYS = {
     "id", "kind", "claim", "level", "run", "members", "roles", "score", "interval", "chance", "p", "q", "nulls", "windows",
     "lifetime", "half_life", "predefined", "relabelling", "resilience", "sentence", "refuted_by",
-    "part_of",
+    "part_of", "rival",
 }  # fmt: skip
 
 
