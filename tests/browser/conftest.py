@@ -46,8 +46,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}/"
         self.out = (folder / "server.log").open("wb")
         words = [sys.executable, "-m", "experiments.cli", "ui", *arguments, "--port", str(self.port), "--no-open"]
-        # A closed tab's world would else go on for a minute, beside the next tests; a slow one needs seconds to connect.
-        around = {**os.environ, "PYTHONPATH": str(ROOT), "SOLARA_KERNEL_CULL_TIMEOUT": "20s", **(environment or {})}
+        around = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         self.process = subprocess.Popen(words, cwd=folder, env=around, stdout=self.out, stderr=subprocess.STDOUT)
         self._await()
 
