@@ -138,27 +138,28 @@ def calibrate(
 
 
 def gathered(study: Study, *, folder: Path) -> Calibration:
-    """The tables from the results that are in ``folder`` so far, as an interrupted study left them; nothing is run.
+    """The tables from what is in ``folder`` so far of a study, as an interruption left it; nothing is run.
 
     Results of several versions of the code are not mixed: those of the version with most results are taken.
 
     Raises:
         UsageProblem: When the folder has no results of such a study.
     """
-    from scenarios.worlds.world import worlds
-
-    first, last = (SEEDS * (1 + study.seed + k) for k in range(2))
+    asked = {_question(job) for job in jobs_of(study)}
     found: dict[str, list[Outcome]] = defaultdict(list)
     for path in sorted(folder.glob(f"{RESULTS}/*{SUFFIX}")):
         data = json.loads(path.read_text())
         job = Job(*data["job"])
-        a = job.arguments
-        wanted = first <= a["seeds"][0] < last and a["alpha"] == study.alpha and a["world"] in worlds.names()
-        if wanted and (study.only is None or a["world"] in study.only):
-            found[a["code"]].append(Outcome(job, data["value"], "", float(data["seconds"])))
+        if _question(job) in asked:
+            found[job.arguments["code"]].append(Outcome(job, data["value"], "", float(data["seconds"])))
     if not found:
         raise UsageProblem(f"calibrate: expected results of this study in {folder}, and there are none; run it first.")
     return summary(max(found.values(), key=len))
+
+
+def _question(job: Job) -> str:
+    """What a job measures, whatever the version of the code."""
+    return json.dumps({**job.arguments, "code": ""}, sort_keys=True)
 
 
 def code() -> str:
@@ -214,7 +215,7 @@ def asked_of(world: World, chosen: Sequence[str] | None) -> list[str]:
 
     names = detectors.names() if chosen is None else list(chosen)
     if world.plants is not None:
-        return [name for name in names if name in world.detectors]
+        return [n for n in names if n in world.detectors or world.plants in detectors.get(n).kinds]
     return [name for name in names if not set(detectors.get(name).kinds) & set(world.holds)]
 
 

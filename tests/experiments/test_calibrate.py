@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from scipy.stats import kstest
 from experiments.calibrate import (
     SEEDS,
     Study,
+    asked_of,
     bare,
     calibrate,
     gathered,
@@ -24,6 +26,8 @@ from experiments.cli import call
 from experiments.errors import UsageProblem
 from experiments.executor import Outcome, stored
 from experiments.report.calibration import FAILS, HOLDS, UNSURE, summarised, write
+from scenarios.worlds.world import worlds
+from sim.detectors.core import detectors
 from sim.detectors.hierarchy import IMBALANCED
 from sim.registry import UnknownNameError
 
@@ -168,6 +172,27 @@ def test_the_page_of_a_part_of_a_study_is_written_from_what_is_there(made, tmp_p
     assert gathered(SMALL, folder=folder).tests.sort(order).equals(calibration.tests.sort(order))
     with pytest.raises(UsageProblem, match="there are none"):
         gathered(Study(seed=5), folder=folder)
+
+
+def test_a_page_holds_what_its_command_names_and_nothing_else_that_lies_there(made, tmp_path):
+    folder, _calibration = made
+    larger = replace(SMALL, worlds=20, only=("random mixing",))
+    there = {json.loads(p.read_text())["job"][1]["world"]: p for p in (folder / "results").glob("*.json")}
+    one = json.loads(there["random mixing"].read_text())
+    (tmp_path / "results").mkdir()
+    for number, job in enumerate(jobs_of(larger)):
+        made_up = {**one, "job": [job.function, dict(job.arguments)]}
+        (tmp_path / "results" / f"{number:016x}.json").write_text(json.dumps(made_up))
+    for study, worlds_ in ((larger, 20), (replace(larger, worlds=10), 10)):
+        counted = gathered(study, folder=tmp_path).claims.filter(detector="all of them")["worlds"].to_list()
+        assert counted == [worlds_]
+
+
+def test_in_every_planted_world_a_detector_is_asked_that_can_find_what_is_planted():
+    planted = [world for _, world in worlds.items() if world.plants is not None]
+    assert len(planted) > 15
+    for world in planted:
+        assert any(world.plants in detectors.get(name).kinds for name in asked_of(world, None)), world.name
 
 
 def test_better_prose_leaves_the_code_what_it_is():
