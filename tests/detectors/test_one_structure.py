@@ -1,5 +1,7 @@
 """One structure is claimed once: a pipeline is a pipeline, not teams, roles and a ladder besides."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_rings_groups_two_way_rows_meshes_and_two_sides_are_none(image):
 
 
 def test_a_pipeline_of_contacts_is_one_discovery():
-    """Measured on 20 seeds: a pipeline in 20, teams beside it in 2; another ladder or roles in none."""
+    """Measured on 8 seeds: a pipeline in 8, where it was called roles in all before; teams beside it in 1, before in 4 of 6."""
     report = detect(worlds.get("stages of contact").log(501), detectors=["roles", "hierarchy", "teams"])
     (found,) = report.discovered
     assert found.kind == "pipeline"
@@ -53,7 +55,7 @@ def test_a_pipeline_of_contacts_is_one_discovery():
 
 
 def test_stretches_of_a_pipeline_of_items_are_no_teams_and_teams_are():
-    """Measured on 20 seeds: teams beside the pipeline in none; teams found in all worlds of teams."""
+    """Measured on 8 seeds: a pipeline in 8, teams beside it in none, before in 4 of 6; teams in 6 of 6 worlds of teams."""
     report = detect(worlds.get("item pipeline").log(500), detectors=["teams", "handoffs"])
     assert [s.kind for s in report.discovered] == ["pipeline"]
     (kept,) = detect(worlds.get("teams").log(500), detectors=["teams"]).discovered
@@ -62,8 +64,6 @@ def test_stretches_of_a_pipeline_of_items_are_no_teams_and_teams_are():
 
 def test_a_shape_of_the_same_agents_is_how_teams_are_arranged():
     """The relation alone, so that it does not hang on which graph happens to be like a federation."""
-    from dataclasses import replace
-
     (teams,) = detect(worlds.get("teams").log(500), detectors=["teams"]).discovered
     shape = replace(teams, id="federation-2", kind="federation", detector="shapes")
     one, other = related([teams, shape])
@@ -92,6 +92,6 @@ def stage_order(log):
 
 
 def test_stages_come_in_their_true_order_with_a_tenth_skipped():
-    """20 seeds; the target is a mean of 0.95 (detectors.md 12, row 6)."""
+    """20 seeds; the target is a mean of 0.95 (detectors.md 12, row 6). Measured: 1.0 in each, so no error is allowed for."""
     tau = [stage_order(worlds.get("item pipeline").log(700 + seed)) for seed in range(20)]
     assert np.mean(tau) >= 0.95
