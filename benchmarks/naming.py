@@ -32,12 +32,12 @@ class Player(mesa.Agent):
     def play(self):
         """Say a word to a random other."""
         model = self.model
-        hearer = self.random.choice(model.players)
+        hearer = model.players[int(model.random.random() * len(model.players))]
         if hearer is self:
             return
         if not self.words:
             self.words.append(model.new_word())
-        word = self.random.choice(self.words)
+        word = self.words[int(model.random.random() * len(self.words))]
         if word in hearer.words:
             self.words = [word]
             hearer.words = [word]
@@ -58,7 +58,7 @@ class MesaNaming(mesa.Model):
     def new_word(self):
         """A word of the pool, or one that nobody said before."""
         if self.pool:
-            return self.random.randrange(self.pool)
+            return int(self.random.random() * self.pool)
         self.invented += 1
         return self.invented
 

@@ -1,8 +1,8 @@
 """Stages: classes of agents between which contacts run one way, in a row; and groups that are only stretches of such a flow.
 
-A pipeline is a set of classes whose image graph is a path that hardly anything runs back on (detectors.md, 2.4: a near-acyclic
-path), so it can be told without items. Neighbouring stages meet each other more than anybody else, as teams do; what gives
-them away is that contacts run one way inside such a "team" just as they run on out of it.
+A pipeline is a set of classes whose image graph is a path that hardly anything runs back on, so it can be told without items.
+Neighbouring stages meet each other more than anybody else, as teams do; what gives them away is that contacts run one way
+inside such a "team" just as they run on out of it.
 """
 
 from __future__ import annotations
