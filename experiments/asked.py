@@ -13,6 +13,7 @@ from sim.spec import Scenario
 
 if TYPE_CHECKING:
     from agents.llm.budget import Account
+    from agents.llm.mind import LlmMind
     from agents.llm.settings import Asking
     from sim.world.batches import Asker
 
@@ -86,3 +87,12 @@ def model(asking: Asking, account: Account | None) -> Named:
         return LlmMind(scenario, model=how, account=shared, cassette=cassette, concurrency=asking.concurrency)
 
     return Named(asking.model, make, reads=True)
+
+
+def model_behind(asker: object) -> LlmMind | None:
+    """The model that a record of its decisions, archetypes or a table ask; None for minds without one."""
+    from agents.llm.mind import LlmMind
+
+    while asker is not None and not isinstance(asker, LlmMind):
+        asker = getattr(asker, "mind", None) or getattr(asker, "model", None)
+    return asker

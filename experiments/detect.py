@@ -77,10 +77,8 @@ def detect(
         return detect_again(
             source, settings=chosen, replicate=replicate, knock_out=knock_out, out=place, progress=progress
         )
-    if knock_out:
-        raise UsageProblem(f"{source}: a trace cannot be run again; leave --knock-out out.")
-    if replicate:
-        raise UsageProblem(f"{source}: a trace cannot be run again; leave --replicate out.")
+    if replicate or knock_out:
+        raise UsageProblem(f"{source}: a trace cannot be run again; leave --replicate and --knock-out out.")
     return _detect_trace(source, columns, chosen, None if out is None else Path(out), progress)
 
 

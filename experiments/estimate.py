@@ -115,6 +115,7 @@ def estimate(
     """What ``run`` with the same arguments would ask; nothing is asked and no folder is written. Raises as ``run`` does."""
     from agents.llm.settings import Asking
     from agents.minds import mixture_of
+    from experiments.asked import model_behind
     from experiments.plan import plan
     from sim.world.engine import Engine, rule_module
 
@@ -128,7 +129,9 @@ def estimate(
         raise UsageProblem("--dry-run: no language model decides in this run, so it asks nothing; add --mind llm.")
     mixture = mixture_of(asked.parts, asked.scenario, rule=asked.rule, asking=settings, until=asked.until)
     stand_ins = {
-        place: Rehearsal(model) for place, asker in enumerate(mixture.askers) if (model := _model(asker)) is not None
+        place: Rehearsal(model)
+        for place, asker in enumerate(mixture.askers)
+        if (model := model_behind(asker)) is not None
     }
     askers = tuple(stand_ins.get(place, asker) for place, asker in enumerate(mixture.askers))
     engine = Engine(
@@ -140,17 +143,6 @@ def estimate(
             break
     engine.close()
     return _scaled(asked.until, engine.now, list(stand_ins.values()), thoughts=settings.thoughts)
-
-
-def _model(asker: Any) -> LlmMind | None:
-    """The model at the bottom of what wraps it (a record of its decisions, archetypes, a table); None for minds without one."""
-    from agents.llm.mind import LlmMind
-
-    while not isinstance(asker, LlmMind):
-        asker = getattr(asker, "mind", None) or getattr(asker, "model", None)
-        if asker is None:
-            return None
-    return asker
 
 
 def _scaled(until: float, reached: float, stand_ins: Sequence[Rehearsal], *, thoughts: bool) -> Estimate:

@@ -24,7 +24,6 @@ from sim.world.view import NO_CHOICE, Draws
 
 if TYPE_CHECKING:
     from agents.llm.mind import LlmMind
-    from agents.llm.prompt import Frame
 
 FORMS = ("form-headed.txt", "form-reversed.txt")
 SHUFFLES, LEVEL = 2000, 0.05
@@ -64,7 +63,7 @@ def form_checks(mind: LlmMind, scenario: Scenario, decisions: pl.DataFrame, *, s
     plain = mind.ask(dues).result()
     other: list[Answer] = []
     for number, name in enumerate(FORMS):
-        twin = _in_form(mind, read_frame(FRAMES / name))
+        twin = mind.twin(frame=read_frame(FRAMES / name))
         try:
             other += twin.ask(dues[number :: len(FORMS)]).result()
         finally:
@@ -75,15 +74,6 @@ def form_checks(mind: LlmMind, scenario: Scenario, decisions: pl.DataFrame, *, s
     made = [format_check(scenario, turned, [first[due.agent] for due in turned], other)]
     numbers = [mind.question(due, due.offered(scenario)).shown.number for due in dues]
     return [*made, *names_check(scenario, dues, plain, numbers)]
-
-
-def _in_form(mind: LlmMind, frame: Frame) -> LlmMind:
-    from agents.llm.mind import LlmMind
-
-    return LlmMind(
-        mind.scenario, model=mind.model, account=mind.account, cassette=mind.cassette, frame=frame,
-        concurrency=mind.calls.limiter.most,
-    )  # fmt: skip
 
 
 def format_check(

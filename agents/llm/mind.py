@@ -59,6 +59,13 @@ class LlmMind:
         self._loop: Loop | None = None
         self._under_way: set[Future[dict[int, Stored]]] = set()
 
+    def twin(self, *, frame: Frame | None = None) -> LlmMind:
+        """Another mind of the same model, account and cassette that has answered nothing yet; in another frame if given."""
+        return LlmMind(
+            self.scenario, model=self.model, account=self.account, cassette=self.cassette, frame=frame or self.frame,
+            concurrency=self.calls.limiter.most,
+        )  # fmt: skip
+
     @property
     def provider(self) -> Provider:
         """Who is asked."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, as_log, contacts_log, worlds
 from sim.detectors.engine import LASTS
+from sim.detectors.grouping import GROUPED
 from sim.detectors.hierarchy import COMMAND, IMBALANCED
-from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Ints = NDArray[np.int64]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, as_log, contacts_log, worlds
+from sim.detectors.grouping import GROUPED
 from sim.detectors.hierarchy import IMBALANCED
-from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Ints = NDArray[np.int64]

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scenarios.worlds.world import World, as_log, worlds
 from sim.detectors.conventions import TOGETHER
 from sim.detectors.engine import LASTS
+from sim.detectors.grouping import GROUPED
 from sim.detectors.shapes import GROUPED as GROUPED_TOO
 from sim.detectors.shapes import SHAPED
 from sim.detectors.synchrony import BEYOND, IN_STEP
-from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Floats = NDArray[np.float64]

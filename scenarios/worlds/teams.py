@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.worlds.world import World, contacts_log, worlds
+from sim.detectors.grouping import GROUPED
 from sim.detectors.hierarchy import IMBALANCED
 from sim.detectors.shapes import GROUPED as GROUPED_TOO
-from sim.detectors.teams import GROUPED
 from sim.record.log import Log
 
 Floats = NDArray[np.float64]

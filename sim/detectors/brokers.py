@@ -18,7 +18,7 @@ from sim.detectors import graph
 from sim.detectors.blocks import Grouped, contacts, grouped, links_of, weight_of
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
 from sim.detectors.dyads import Dyads, begun
-from sim.detectors.grouping import grouping, screened
+from sim.detectors.grouping import GROUPED, grouping, screened
 from sim.detectors.groups import LEAST_TEAM, partition
 from sim.detectors.nulls import Links
 from sim.detectors.window import Floats, Ints, Window
@@ -28,7 +28,6 @@ SHARED_LEAD = 0.5  # of the largest excess, from which an agent is a broker as w
 TIMES = 1.5  # what activity explains, below which nobody would speak of a broker
 MOST_BROKERS = 0.2  # share of agents above which the borders are everybody's
 CARRIED = 0.5  # share of cross-group links that the brokers have to carry
-GROUPED = "contacts are grouped beyond degrees"
 BROKERED = "contacts between groups run through few members, beyond activity"
 ROLES = ("coordinator", "itinerant", "gatekeeper", "representative", "liaison")
 

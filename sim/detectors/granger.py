@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import fdtrc, gammainc, gammaincc, ndtr, ndtri, stdtr
+from scipy.special import fdtrc, ndtri, stdtr
 from scipy.stats import rankdata
 
 from sim.detectors.nulls import Series
 from sim.detectors.series import Sampled
+from sim.detectors.tails import heavy_tails, peak_of, scored, skew_of, skewed_tails
 from sim.detectors.window import Bools, Floats, Ints
 
 LEAST_TIMES = 80  # times with a past; below, the distribution of F is not to be trusted for discrete series
@@ -18,9 +19,7 @@ MOST_OWN, MOST_LAG = 6, 3
 SLOW = 3  # slow waves taken out of every series, so that a common trend is nobody's influence
 LONGER = 0.005  # p from which a longer lag than BIC chose counts
 RARE = 10  # values other than the most common one, below which a series says nothing
-PEAKED = (
-    1.0  # product of two excess kurtoses, from which the skew of their products is read off the products themselves
-)
+PEAKED = 1.0  # product of two peaks, from which the skew of the products of two series is read off the products
 DISTINCT = 0.5  # share of different values from which a series is no set of options
 LEAST_FREE = 20  # times without a path from which a link can be looked for in them alone
 ALIKE = 1e-5  # share of a regressor that the others leave unexplained, below which it is one of them
@@ -231,9 +230,9 @@ def fit(model: Model) -> Fit:
     p, last = np.ones((n, n)), np.ones((n, n))
     effect, residual = np.zeros((order.others, n, n)), np.zeros((n, rows))
     total, bic, freedom = float(model.weight.sum()), 0.0, rows
-    news_skew = np.array([_skew(one[0], model.weight) for one in model.news])
-    news_peak = np.array([_peak(one[0], model.weight) for one in model.news])
-    first = np.array([_scored(one[0], model.weight) for one in model.news])
+    news_skew = np.array([skew_of(one[0], model.weight) for one in model.news])
+    news_peak = np.array([peak_of(one[0], model.weight) for one in model.news])
+    first = np.array([scored(one[0], model.weight) for one in model.news])
     for agent in range(n):
         table, others = model.table(agent)
         heavy = table * model.weight
@@ -247,12 +246,12 @@ def fit(model: Model) -> Fit:
         freedom = min(freedom, free)
         variance = left / max(free, 1)
         joint, t, effect[:, others, agent] = _tested(beta, inverse, (len(others), order.others), variance, free)
-        skew = np.abs(_skew(residual[agent], model.weight) * news_skew[others])
-        peak = _peak(residual[agent], model.weight) * news_peak[others]
+        skew = np.abs(skew_of(residual[agent], model.weight) * news_skew[others])
+        peak = peak_of(residual[agent], model.weight) * news_peak[others]
         # Who is told now this and now that deviates now downwards, now upwards: no skew in all, and much in each product.
-        joined = np.abs((first[others] * _scored(residual[agent], model.weight)) ** 3 @ model.weight) / total
+        joined = np.abs((first[others] * scored(residual[agent], model.weight)) ** 3 @ model.weight) / total
         skew = np.where(peak > PEAKED, np.maximum(skew, joined), skew)
-        tails = np.maximum(_tails(t, free, skew), _heavy_tails(t, free, peak))
+        tails = np.maximum(skewed_tails(t, free, skew), heavy_tails(t, free, peak))
         p[others, agent] = np.maximum(joint, np.minimum(1.0, order.others * tails.min(axis=0)))
         last[others, agent] = 2.0 * stdtr(max(free, 1), -np.abs(t[-1]))
         bic += total * np.log(max(left, 1e-300) / total) + np.log(total) * len(table)
@@ -288,56 +287,6 @@ def _tested(
     t = own / np.sqrt(np.diagonal(blocks, axis1=1, axis2=2) * spread)
     joint = fdtrc(lags, freedom, np.maximum(ratio, 0.0)) if freedom > 0 else np.ones(others)
     return joint, t.T, own.T
-
-
-def _skew(values: Floats, weight: Floats) -> float:
-    moved = values - np.average(values, weights=weight)
-    second = float(np.average(moved**2, weights=weight))
-    return float(np.average(moved**3, weights=weight)) / second**1.5 if second > 0 else 0.0
-
-
-def _scored(values: Floats, weight: Floats) -> Floats:
-    """Values less their mean, in standard deviations."""
-    moved = values - np.average(values, weights=weight)
-    return np.asarray(moved / max(float(np.sqrt(np.average(moved**2, weights=weight))), 1e-150))
-
-
-def _peak(values: Floats, weight: Floats) -> float:
-    """Excess kurtosis, at least 0."""
-    moved = values - np.average(values, weights=weight)
-    second = float(np.average(moved**2, weights=weight))
-    return max(float(np.average(moved**4, weights=weight)) / second**2 - 3.0, 0.0) if second > 0 else 0.0
-
-
-def _standard(t: Floats, freedom: int) -> Floats:
-    """t-values as correlations in units of their standard deviation."""
-    return np.asarray(t / np.sqrt(t**2 + max(freedom, 1)) * np.sqrt(max(freedom, 1) + 1.0))
-
-
-def _heavy_tails(t: Floats, freedom: int, peak: Floats) -> Floats:
-    """Two-sided p of t-values when the products they sum have excess kurtosis ``peak``, by the t-distribution as peaked.
-
-    Where two agents rarely do other than they are told, few coincidences decide: for five agents and 100 times one in
-    seven worlds of lone deciders had a pair beyond the normal tail. The sum of T products has excess kurtosis peak / T,
-    and the t-distribution with 4 + 6 T / peak degrees of freedom has that too.
-    """
-    z = np.abs(_standard(t, freedom))
-    degrees = 4.0 + 6.0 * max(freedom, 1) / np.maximum(peak, 1e-6)
-    return np.asarray(2.0 * stdtr(degrees, -z * np.sqrt(degrees / (degrees - 2.0))))
-
-
-def _tails(t: Floats, freedom: int, skew: Floats) -> Floats:
-    """Two-sided p of t-values when the products they sum have skewness ``skew``, by a shifted gamma distribution.
-
-    The skewness of a correlation under rearrangement is the product of both skewnesses over the root of their number
-    (Pearson type III, after Mielke 1984, Handbook of Statistics 4:813).
-    """
-    z = _standard(t, freedom)
-    bent = np.abs(skew) / np.sqrt(max(freedom, 1))
-    shape = 4.0 / np.maximum(bent, 0.02) ** 2
-    right, left = [np.maximum(shape + side * np.abs(z) * np.sqrt(shape), 0.0) for side in (1, -1)]
-    bent_tails = gammaincc(shape, right) + gammainc(shape, left)
-    return np.asarray(np.minimum(np.where(bent < 0.02, 2.0 * ndtr(-np.abs(z)), bent_tails), 1.0))
 
 
 def chosen(sample: Lagged) -> tuple[Model, Fit] | None:

@@ -11,6 +11,7 @@ from sim.detectors.dyads import Dyads, rewire_pairs
 from sim.detectors.groups import best_modularity
 from sim.detectors.window import Floats
 
+GROUPED = "contacts are grouped beyond degrees"
 SCREEN = 5  # surrogates of the cheap look that decides whether a test is worth its time
 
 

@@ -12,14 +12,13 @@ from sim.detectors import stages
 from sim.detectors.core import Candidate, Claim, Detector, Minimum, Portrait, Words, detectors
 from sim.detectors.dyads import Dyads, begun
 from sim.detectors.ensemble import ensemble
-from sim.detectors.grouping import grouping, screened
+from sim.detectors.grouping import GROUPED, grouping, screened
 from sim.detectors.groups import LEAST_TEAM, alike, partition
 from sim.detectors.nulls import Links
 from sim.detectors.window import NONE, Bools, Ints, Window
 
 PER_AGENT = 3  # contacts per agent below which groups cannot be told
 FROM_CONTACTS = 0.5  # agreement beyond chance with the groups of the initial contacts alone
-GROUPED = "contacts are grouped beyond degrees"
 
 
 def _uses(window: Window) -> Bools:

@@ -9,10 +9,10 @@ from scipy.stats import kstest
 
 from sim.detectors.core import detectors
 from sim.detectors.engine import detect
+from sim.detectors.grouping import GROUPED
 from sim.detectors.handoffs import PREFERRED, ROUTED, STREAM_ORDERED
 from sim.detectors.nulls import NULLS
 from sim.detectors.surrogates import Surrogates, compare
-from sim.detectors.teams import GROUPED
 from sim.detectors.window import read
 from sim.detectors.workload import CONCENTRATED
 
