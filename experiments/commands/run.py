@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.commands import _asking as how
 from experiments.commands._show import Json, below_home, emit, names, pairs, progress
 
 HELP = """Run a scenario and write a run folder with its log, report and topology.
@@ -24,49 +25,24 @@ def command(
     ] = None,
     until: Annotated[float | None, typer.Option(help="Model time at which the run ends.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
-    mind: Annotated[
-        str,
-        typer.Option(
-            help="rule, another rule's name, llm, archetypes, table=FILE, or a mixture: llm:0.3,rule, llm@0-4,rule."
-        ),
-    ] = "rule",
-    model: Annotated[str | None, typer.Option(help="Language model, as provider/model.")] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="Address of the model's server, as http://127.0.0.1:8400/v1.")
-    ] = None,
-    cassette: Annotated[str | None, typer.Option(help="File that keeps the model's replies.")] = None,
-    cassette_mode: Annotated[
-        str | None,
-        typer.Option(
-            help="record: ask what is not in the file; replay: never ask; replay-or-live: a key only if needed."
-        ),
-    ] = None,
-    budget_calls: Annotated[int | None, typer.Option(help="Most calls to models.")] = None,
-    budget_tokens: Annotated[int | None, typer.Option(help="Most tokens.")] = None,
-    budget_money: Annotated[float | None, typer.Option(help="Most money, in US dollars.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Most calls under way at once (32).")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds until a call has failed (60).")] = None,
-    retries: Annotated[
-        int | None, typer.Option(help="How often a failed call or unreadable reply is tried again (3).")
-    ] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature; the provider's own if left out.")] = None,
-    structured: Annotated[
-        str | None, typer.Option(help="schema: structured output; words: only the prompt says the form.")
-    ] = None,
-    thoughts: Annotated[
-        bool, typer.Option("--thoughts", help="Let models think in words first; kept as payloads.")
-    ] = False,
-    samples: Annotated[
-        int | None, typer.Option(help="Equal views share this many samples; 0 (the default) shares none.")
-    ] = None,
-    memory: Annotated[int | None, typer.Option(help="Outcomes that an agent with a model remembers (5).")] = None,
-    window: Annotated[
-        float | None,
-        typer.Option(help="Event time: model time in which decisions are asked together (0.25); 0 is exact."),
-    ] = None,
-    audit: Annotated[
-        int, typer.Option(help="Isolated twins asked after the run about a model's prior; 0 for no prompt audit.")
-    ] = 20,
+    mind: how.Mind = "rule",
+    model: how.Model = None,
+    base_url: how.BaseUrl = None,
+    cassette: how.Cassette = None,
+    cassette_mode: how.CassetteMode = None,
+    budget_calls: how.BudgetCalls = None,
+    budget_tokens: how.BudgetTokens = None,
+    budget_money: how.BudgetMoney = None,
+    concurrency: how.Concurrency = None,
+    timeout: how.Timeout = None,
+    retries: how.Retries = None,
+    temperature: how.Temperature = None,
+    structured: how.Structured = None,
+    thoughts: how.Thoughts = False,
+    samples: how.Samples = None,
+    memory: how.Memory = None,
+    window: how.Window = None,
+    audit: how.Audit = 20,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the run would ask and cost; ask and write nothing.")
     ] = False,
