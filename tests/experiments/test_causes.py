@@ -153,7 +153,7 @@ def find_all(log):
 def test_muting_needs_runs_that_can_be_paired(tmp_path):
     trace = tmp_path / "trace.csv"
     trace.write_text("time,kind,source\n1,message,a\n")
-    with pytest.raises(UsageProblem, match="leave --knock-out out"):
+    with pytest.raises(UsageProblem, match="leave --replicate and --knock-out out"):
         detect(trace, knock_out=True, out=tmp_path / "x")
     place = run("factory", changes={"agents": 8}, until=5, seed=1, out=tmp_path, detectors=("hubs",)).folder
     with pytest.raises(UsageProblem, match="add --replicate SEEDS"):
