@@ -139,6 +139,7 @@ def wandering(
     """Agents favour a task for a while and then any other: long bouts, and no lasting preference.
 
     An agent's favourite stays with chance ``stays`` from one of its events to the next; it does it with chance ``loyal``.
+    One that lasted half the record would be kept from its beginning to its end: ``stays`` ** (events / agents / 2) is small.
     """
     source = rng.integers(0, agents, events)
     by_agent = np.argsort(source, kind="stable")
@@ -256,7 +257,7 @@ _add("drifting tasks", "What there is to do changes, for everybody alike.", drif
 _add(
     "bouts of work",
     "Agents stay with a task for some time and then take up any other.",
-    partial(wandering, stays=0.85, loyal=1.0),
+    partial(wandering, stays=0.8, loyal=1.0),
     tempts="roles",
     by="labour",
     events=3000,
@@ -264,7 +265,7 @@ _add(
 _add(
     "passing moods",
     "Agents favour a task for some time, do others as well, and then favour any other.",
-    partial(wandering, stays=0.95, loyal=0.7),
+    partial(wandering, stays=0.9, loyal=0.7),
     tempts="roles",
     by="labour",
     events=6000,

@@ -19,7 +19,7 @@ from sim.detectors.granger import usable
 from sim.detectors.groups import partition
 from sim.detectors.nulls import Links
 from sim.detectors.series import Sampled
-from sim.detectors.together import Team, pair_synergies, parity_synergy, sum_synergy, team_of
+from sim.detectors.together import Team, pair_synergies, parity_synergy, shift_within_levels, sum_synergy, team_of
 from sim.detectors.window import NONE, Floats, Ints, Window
 
 EVEN = "whether an even number of members is high foretells itself better than the members do"
@@ -29,7 +29,8 @@ SMALL, LEAST_TEAM = 10, 2
 LEAST_TIMES = 60  # common times with a next one
 LEAST_CHANGES = 20  # of each member between high and low, for what is asked of signs
 MOST_TEAMS = 6
-CASES = 2  # even and odd times
+CASES = 2  # halves of a window
+DRAWS = 19
 FEATURES = ("parity", "sum", "pairs")
 
 
@@ -131,40 +132,47 @@ def _concludes(candidate: Candidate, beaten: frozenset[str]) -> tuple[str, tuple
     return ("synergy", (claim,)) if claim in beaten else None
 
 
-def _best(team: Team, places: Ints) -> tuple[int, int, int]:
-    """Places of the two members and of the third that they foretell best."""
+def _best(team: Team, places: Ints) -> Ints:
+    """Places of the two members and of the third that they foretell best, shape (3,)."""
     found = pair_synergies(team, places)
-    i, j, k = np.unravel_index(int(found.argmax()), found.shape)
-    return int(places[i]), int(places[j]), int(places[k])
+    return places[np.array(np.unravel_index(int(found.argmax()), found.shape))]
 
 
-def _whole(team: Team, places: Ints, feature: str) -> tuple[Floats, Floats]:
-    """The sign of the whole at each time, and the sign that it foretells at the next, shape (pairs,) each."""
-    signs = team.signs
+def _foretold(team: Team, places: Ints, feature: str) -> Floats:
+    """Whether the whole foretold right, less one half, at each of ``team.now``; of ``pairs`` the first two are the whole."""
+    signs = team.signs[places]
     if feature == "pairs":
-        i, j, k = _best(team, places)
-        return signs[i, team.now] * signs[j, team.now], signs[k, team.now + 1]
-    whole = signs[places].prod(axis=0)
+        return np.asarray((signs[0] * signs[1])[team.now] == signs[2, team.now + 1]) - 0.5
+    whole = signs.prod(axis=0)
     if feature == "sum":
         total = team.values[places].sum(axis=0)
         whole = np.where(total > np.median(total), 1.0, -1.0)
-    return whole[team.now], whole[team.now + 1]
+    return np.asarray(whole[team.now] == whole[team.now + 1]) - 0.5
 
 
 def _frames(parts: Sequence[Window], candidate: Candidate, _whole_window: Window) -> tuple[NDArray[Any], Ints, bool]:
-    """How often the whole foretold one sign and the other, less one half, at even and at odd times; N4 exchanges signs."""
-    team, places = candidate.detail["team"], candidate.detail["places"]
-    now, after = _whole(team, places, str(candidate.detail["feature"]))
+    """How much oftener than by chance the whole foretold right in each half of each window; N4 exchanges right and wrong.
+
+    Chance is the mean over DRAWS shifts (NS): members with a memory foretell their own sum in every window. Which two
+    foretell which third is chosen from other times than those measured, or it would last by that choice.
+    """
+    team, places, feature = (candidate.detail[name] for name in ("team", "places", "feature"))
     start = np.array([part.span[0] for part in parts[1:]])
     window = np.searchsorted(start, candidate.detail["found"].times[team.now], side="right")
-    frames = np.zeros((len(parts), 2 * CASES))
-    cell = window * CASES + team.now % CASES
-    total = np.bincount(cell, minlength=len(parts) * CASES)
-    alike = np.bincount(cell, weights=now == after, minlength=len(total))
-    share = np.where(total > 0, alike / np.maximum(total, 1) - 0.5, 0.0).reshape(len(parts), CASES)
-    # Windows and cases with more times count more.
-    weight = np.sqrt(total).reshape(len(parts), CASES)
-    frames[:, 0::2], frames[:, 1::2] = share * weight, -share * weight
+    total = np.bincount(window, minlength=len(parts))
+    rank = np.arange(len(window)) - np.concatenate([[0], np.cumsum(total)])[window]
+    quarter = 4 * rank // total[window]
+    if feature == "pairs":
+        places = _best(replace(team, now=team.now[quarter % 2 == 0]), places)
+    measured = quarter % 2 == 1 if feature == "pairs" else np.ones(len(quarter), dtype=bool)
+    cell, team = (window * CASES + quarter // 2)[measured], replace(team, now=team.now[measured])
+    rng = np.random.default_rng(len(window))
+    shifted = [replace(shift_within_levels(team, rng), now=team.now) for _ in range(DRAWS)]
+    more = _foretold(team, places, feature) - np.mean([_foretold(t, places, feature) for t in shifted], axis=0)
+    # Windows with more times count more.
+    count = np.bincount(cell, minlength=len(parts) * CASES)
+    excess = np.bincount(cell, weights=more, minlength=len(count)) / np.sqrt(np.maximum(count, 1))
+    frames = np.stack([excess, -excess], axis=1).reshape(len(parts), -1)
     return frames, np.repeat(np.arange(CASES), 2), False
 
 
