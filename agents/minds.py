@@ -263,14 +263,17 @@ def policy_named(text: str) -> Policy:
 
 
 def check(parts: Sequence[Part], scenario: Scenario, asking: Asking) -> None:
-    """Say early, in one sentence, what would stop the first call: ProviderProblem or CassetteProblem."""
-    from agents.llm.cassette import Cassette
+    """Say early, in one sentence, what would stop the first call: ProviderProblem or CassetteProblem. Makes no file."""
+    from agents.llm.cassette import REPLAY, Cassette, check_place
     from agents.llm.prompt import frame_for
     from agents.llm.provider import Provider
 
     models = models_of(parts, asking)
-    if models and asking.cassette is not None:
-        cassette = Cassette(asking.cassette, mode=asking.cassette_mode)
+    file = None if asking.cassette is None else Path(asking.cassette)
+    if models and file is not None and not file.exists() and asking.cassette_mode != REPLAY:
+        check_place(file)
+    elif models and file is not None:
+        cassette = Cassette(file, mode=asking.cassette_mode)
         try:
             for model in models:
                 cassette.check(model=model, frames=[frame_for(scenario.name).seal])

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from experiments.errors import RunFailed, UsageProblem
-from experiments.executor import RESULTS, SUFFIX, Job, Outcome, Progress, execute
+from experiments.errors import Interrupted, RunFailed, UsageProblem
+from experiments.executor import RESULTS, SUFFIX, Job, Outcome, Progress, execute, stored
 from sim.detectors.surrogates import LEAST, Surrogates
 
 if TYPE_CHECKING:
@@ -124,13 +124,20 @@ def calibrate(
     Raises:
         UsageProblem: For a study that cannot be done, or a folder that holds results when ``resume`` was not asked for.
         RunFailed: When every job failed; the first traceback is in the message.
+        Interrupted: At Ctrl-C; what is done stays, and ``resume`` goes on.
     """
     jobs = list(jobs_of(study.checked()))
     if not resume and any(folder.glob(f"{RESULTS}/*{SUFFIX}")):
         raise UsageProblem(
             f"calibrate: {folder} holds results already; go on there with --resume, or choose another folder."
         )
-    outcomes = execute(jobs, folder=folder, workers=workers, progress=progress)
+    try:
+        outcomes = execute(jobs, folder=folder, workers=workers, progress=progress)
+    except KeyboardInterrupt:
+        kept = len(stored(folder, jobs))
+        raise Interrupted(
+            f"interrupted: {kept:,} of {len(jobs):,} jobs are kept in {folder}; go on with --resume."
+        ) from None
     failed = tuple(o.error for o in outcomes if o.error)
     if failed and len(failed) == len(outcomes):
         raise RunFailed(f"calibrate: every job failed; the first said: {failed[0].strip().splitlines()[-1]}")

@@ -6,6 +6,7 @@ import hashlib
 import shlex
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,27 @@ from experiments.errors import FolderInTheWay, UsageProblem
 from experiments.fingerprint import log_hash, versions
 from experiments.folder import (
     MANIFEST,
+    PAGE,
+    REPORT,
     SCHEMA_VERSION,
+    TOPOLOGIES,
+    TOPOLOGY,
     is_run,
     read_manifest,
+    renewed,
     staged,
     write_json,
 )
+from experiments.interrupts import to_the_end
 from experiments.memory import peak_memory
 from experiments.readable import any_log, check_log, is_log, read_readable
 from experiments.references import reference
 from experiments.reports import summary, write_report
 from sim.detectors.report import LEVELS
-from sim.record.store import writing
 
 OUT = Path("runs")
+# What a detection writes; the manifest last, for it says how the others were made.
+ANALYSED = (REPORT, TOPOLOGY, TOPOLOGIES, PAGE, MANIFEST)
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 
 
@@ -112,11 +120,11 @@ def detect_again(
     analysis = replace(analysis, report=replace(analysis.report, notes=(*analysis.report.notes, *notes)))
     made = {**manifest, **summary(analysis)}
     if out is None or not elsewhere:
-        with writing(folder):
-            _write(analysis, made, folder)
+        with to_the_end(f"the report in {folder} is renewed."), renewed(folder, ANALYSED) as place:
+            _write(analysis, made, place)
         return Detection(folder, made, analysis)
     made |= {"what": "detection", "source": str(folder), "command": _command(folder, None, settings)}
-    with staged(out) as place:
+    with to_the_end(f"the report is in {out}."), staged(out) as place:
         _write(analysis, made, place)
     return Detection(out, made, analysis)
 
@@ -153,8 +161,9 @@ def _detect_trace(
     folder = out or OUT / f"detect-{stem(source)}-{seal}"
     _check_way(folder)
     log = any_log(source, columns=columns)
-    with staged(folder) as place:
+    with ExitStack() as end, staged(folder) as place:
         analysis = analyse(log, settings=settings, progress=progress)
+        end.enter_context(to_the_end(f"the report is in {folder}."))
         made = {
             "schema_version": SCHEMA_VERSION,
             "what": "detection",

@@ -253,7 +253,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(target=_work, args=(there, str(self.folder), self.writer, self.warm), daemon=True)
-        with one_thread(), _without_main():
+        with one_thread(), _without_main(), _deaf():
             process.start()
         there.close()
         return _Worker(process, here)
@@ -269,6 +269,16 @@ def one_thread() -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started meanwhile do not hear Ctrl-C, not even before they can say that it is not for them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -387,6 +397,7 @@ def _messages(workers: Sequence[_Worker]) -> list[tuple[_Worker, Any]]:
 def _work(pipe: Connection, folder: str, writer: str, warm: Job | None) -> None:
     """The life of a worker: take a job, do it, write its result, say so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     write: Writer = _named(writer)
     if warm is not None:
         attempt(warm)  # what is wrong with it will be wrong with the jobs, which say so
@@ -427,7 +438,9 @@ def attempt(job: Job) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         value = _named(job.function)(**job.arguments)
-    except Exception:
+    except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # a run that was stopped, and said so
+            raise KeyboardInterrupt from error
         return {"error": traceback.format_exc(limit=20)}
     return {"value": value, "seconds": time.perf_counter() - started}
 

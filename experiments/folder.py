@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from experiments.errors import FolderInTheWay, UsageProblem
+from experiments.interrupts import undisturbed
 from experiments.leftovers import OLD, PART, hidden, sweep
 from sim.record.store import first_line, whole_file, writing
 
@@ -37,8 +38,30 @@ def staged(folder: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
         yield temporary
-        with writing(folder):
+        with writing(folder), undisturbed():
             _swap(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def renewed(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Yield a temporary folder whose files take the places of the files ``names`` of ``folder``, all or none of them.
+
+    One of ``names`` that the block does not write is removed from ``folder``.
+    """
+    temporary = hidden(folder / "renewed", PART)
+    try:
+        with writing(folder):
+            sweep(folder)
+            temporary.mkdir()
+        yield temporary
+        with writing(folder), undisturbed():
+            for name in names:
+                if (temporary / name).exists():
+                    os.replace(temporary / name, folder / name)
+                else:
+                    (folder / name).unlink(missing_ok=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -41,13 +41,11 @@ def _distinct(sentences: Sequence[str]) -> list[str]:
 
 
 def write_report(analysis: Analysis, manifest: Mapping[str, Any], folder: Path) -> None:
-    """Write report.json, report.html and, where there is a structure, topology.json and topologies.json."""
+    """Write report.json, report.html and, where there is a structure, topology.json and topologies.json into a new folder."""
     from experiments.report.html import render
 
     write_json(folder / REPORT, analysis.to_json())
     name = manifest.get("topology")
-    for path in (folder / TOPOLOGY, folder / TOPOLOGIES):
-        path.unlink(missing_ok=True)
     if name is not None:
         write_text(folder / TOPOLOGY, to_json(analysis.topologies[name]))
         write_json(folder / TOPOLOGIES, {key: _data(made) for key, made in analysis.topologies.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import FolderInTheWay, Interrupted, RunFailed, sentence
 from experiments.folder import (
     MANIFEST,
+    PAGE,
+    REPORT,
     SCHEMA_VERSION,
+    TOPOLOGIES,
+    TOPOLOGY,
     clear_way,
     is_complete,
     is_run,
@@ -20,7 +25,7 @@ from experiments.folder import (
     staged,
     write_json,
 )  # fmt: skip
-from experiments.interrupts import Brake
+from experiments.interrupts import Brake, to_the_end, undisturbed
 from experiments.memory import peak_memory
 from experiments.plan import Plan, engine_of, has_machine_code, plan
 
@@ -233,12 +238,15 @@ class _Attempt:
         engine = engine_of(self.asked)
         trouble: BaseException | None = None
         analysis = None
-        with staged(self.folder) as place:
+        with ExitStack() as end, staged(self.folder) as place:
             writer = EventWriter(place)
             try:
                 self._advance(engine, writer)
                 self._audit(engine)
                 analysis = self._analyse(engine, writer, place)
+                # Until the folder stands, for what would be kept of a report is neither one nor none.
+                end.enter_context(to_the_end(f"the run is complete in {self.folder}."))
+                self._report(analysis, place)
             except OSError:
                 writer.abort()
                 raise
@@ -247,7 +255,7 @@ class _Attempt:
                     writer.abort()
                     raise Interrupted("interrupted twice: stopped at once, nothing was kept.") from error
                 trouble = error
-                self._keep(engine, writer, error)
+                self._keep(engine, writer, error, place)
             if trouble is not None and self._worth_more():
                 self._spare(trouble)
             if trouble is not None:
@@ -284,18 +292,21 @@ class _Attempt:
     def _analyse(self, engine: Engine, writer: EventWriter, place: Path) -> Analysis:
         from experiments.analysis import Channel, analyse
         from experiments.readable import read_readable
-        from experiments.reports import summary, write_report
 
-        self._close(engine, writer)
+        with undisturbed():
+            self._close(engine, writer)
         log = read_readable(place)
         changed = [i.name for i in self.asked.interventions if i.action == "set"]
         channel = Channel.of(self.asked.values, changed=changed)
-        analysis = analyse(log, settings=self.settings, channel=channel, progress=self.say)
+        return analyse(log, settings=self.settings, channel=channel, progress=self.say)
+
+    def _report(self, analysis: Analysis, place: Path) -> None:
+        from experiments.reports import summary, write_report
+
         self.manifest |= summary(analysis)
         self.manifest["status"] = "complete"
         self._measure()
         write_report(analysis, self.manifest, place)
-        return analysis
 
     def _measure(self) -> None:
         """Time and memory so far; taken before the page is written, which shows them."""
@@ -323,8 +334,10 @@ class _Attempt:
         self.manifest["events_kept"] = writer.rows
         self.manifest["cost"] = engine.cost
 
-    def _keep(self, engine: Engine, writer: EventWriter, error: BaseException) -> None:
-        """Save what there is of an interrupted or failed run."""
+    def _keep(self, engine: Engine, writer: EventWriter, error: BaseException, place: Path) -> None:
+        """Save what there is of an interrupted or failed run; a report that is not whole is none."""
+        for name in (REPORT, PAGE, TOPOLOGY, TOPOLOGIES):
+            (place / name).unlink(missing_ok=True)
         interrupted = is_interruption(error)
         self.manifest["status"] = "interrupted" if interrupted else "failed"
         self.manifest["error"] = "" if isinstance(error, KeyboardInterrupt) else sentence(error)

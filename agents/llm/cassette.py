@@ -56,6 +56,14 @@ class Recording(NamedTuple):
     latency: float | None = None
 
 
+def check_place(path: Path) -> None:
+    """CassetteProblem where there can be no cassette; makes none."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise CassetteProblem(f"{path}: expected a file in a folder that exists; choose another --cassette.")
+    if not path.exists() and not os.access(path.parent, os.W_OK):
+        raise CassetteProblem(f"{path}: expected a folder that may be written; choose another --cassette.")
+
+
 class Cassette:
     """An open cassette. Safe under threads, several processes at once and processes that are killed.
 
@@ -72,8 +80,7 @@ class Cassette:
         self._lock = threading.Lock()
         if mode == REPLAY and not self.path.exists():
             raise CassetteProblem(f"{self.path}: expected a cassette to replay, found none; record it first.")
-        if self.path.is_dir() or not self.path.parent.is_dir():
-            raise CassetteProblem(f"{self.path}: expected a file in a folder that exists; choose another --cassette.")
+        check_place(self.path)
         try:
             self._db = self._open()
             version = self._db.execute("SELECT value FROM about WHERE name = 'schema_version'").fetchone()

@@ -123,7 +123,8 @@ def test_minds_and_times_are_axes_like_parameters():
     assert arguments["changes"] == {"handoff_loss": 0.0}
 
 
-def test_how_models_are_asked_is_for_points_where_one_decides():
+def test_how_models_are_asked_is_for_points_where_one_decides(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     run = {"model": "openai/mock", "base_url": "http://127.0.0.1:9/v1", "cassette": "tape.db"}
     spec = specify(scenario="trust_network", minds=["rule", "llm"], run=run, axes={"temperature": [0.0, 1.0]})
     asked = [spec.plan_arguments(point) for point in spec.points]
@@ -131,6 +132,7 @@ def test_how_models_are_asked_is_for_points_where_one_decides():
     assert not {"model", "cassette", "temperature"} & set(asked[0])
     assert asked[3]["model"] == "openai/mock"
     assert asked[3]["temperature"] == 1.0
+    assert list(tmp_path.iterdir()) == [], "checking a specification makes no cassette"
     with pytest.raises(UsageProblem, match="no language model decides"):
         specify(scenario="trust_network", run=run)
 
