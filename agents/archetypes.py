@@ -17,7 +17,8 @@ from agents.recorded import fields_of, offered
 from agents.table_mind import Taken, drawn, taken_of
 from sim.record.log import Log
 from sim.spec import Scenario
-from sim.world.batches import CENSORED, Answer, Asker, Due
+from sim.world.batches import Asker
+from sim.world.due import CENSORED, Answer, Due
 from sim.world.oracle import unit
 from sim.world.view import NO_CHOICE
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from sim.record.log import Log
-from sim.world.batches import Answer, Due
+from sim.world.due import Answer, Due
 
 
 class AskedRule:

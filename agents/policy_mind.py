@@ -11,7 +11,7 @@ from agents.llm.mock_view import Draw, Option, View
 from agents.recorded import fields_of
 from sim.record.log import Log
 from sim.spec import Scenario
-from sim.world.batches import Answer, Due
+from sim.world.due import Answer, Due
 from sim.world.oracle import bits, scramble
 
 ANSWER, ORDER = 93, 94

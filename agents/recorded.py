@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,16 @@ import polars as pl
 
 from sim.record.log import Log
 from sim.spec import Scenario
-from sim.world.batches import Answer, Asker, Due
+from sim.world.batches import Asker
+from sim.world.due import Answer, Due
 from sim.world.view import NO_CHOICE
 
 SCHEMA = {
     "agent": pl.Int64, "time": pl.Float64, "origin": pl.String, "option": pl.Int64, "amount": pl.Float64,
     "fields": pl.String, "memory": pl.String, "options": pl.String,
 }  # fmt: skip
+TOLD = "told"
+_text = json.JSONEncoder(separators=(",", ":")).encode
 # One option as it is recorded: code, amount, features, words.
 Offered = tuple[int, float, Mapping[str, float], str]
 
@@ -48,7 +50,6 @@ class Recorder:
 
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """The other mind's answers; the rows are kept when they are there."""
-        # What a due senses may change once its answer is applied.
         seen = [(d.agent, d.time, *self._told(d)) for d in dues]
         answers = self.mind.ask(dues)
         answers.add_done_callback(lambda done: self._keep(seen, done))
@@ -68,17 +69,18 @@ class Recorder:
 
     def frame(self) -> pl.DataFrame:
         """The decisions so far as a table."""
-        return pl.DataFrame(sorted(self.rows, key=lambda row: (row[1], row[0])), schema=SCHEMA, orient="row")
+        columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(SCHEMA)
+        made = pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
+        return made.sort("time", "agent", maintain_order=True)
 
     def _told(self, due: Due) -> tuple[str, str, str]:
         """Fields, memory and options of a due as JSON."""
-        options = tuple(
-            [
-                (c.code, float(c.amount), tuple([(k, float(v)) for k, v in c.features.items()]), c.words)
-                for c in due.offered(self.scenario)
-            ]
-        )
-        return _fields_text(tuple(fields_of(due).items())), _text(due.memory), _options_text(options)
+        shelf, name = due.shelf(self.scenario), (TOLD, self.scenario.options)
+        made: tuple[str, str, str] | None = shelf.get(name)
+        if made is None:
+            options = [(c.code, float(c.amount), _floats(c.features), c.words) for c in due.offered(self.scenario)]
+            made = shelf[name] = _text(fields_of(due)), _text(due.memory), _text(options)
+        return made
 
     def _keep(self, seen: list[Any], done: Future[list[Answer]]) -> None:
         if done.cancelled() or done.exception() is not None:
@@ -89,19 +91,5 @@ class Recorder:
             self.rows.append((agent, time, answer.origin, None if none else answer.option, amount, *told))
 
 
-# Populations meet the same views again and again.
-@lru_cache(maxsize=1 << 14)
-def _text(data: tuple[Any, ...]) -> str:
-    return json.dumps(data, separators=(",", ":"))
-
-
-@lru_cache(maxsize=1 << 14)
-def _fields_text(fields: tuple[tuple[str, float], ...]) -> str:
-    return json.dumps(dict(fields), separators=(",", ":"))
-
-
-@lru_cache(maxsize=1 << 14)
-def _options_text(options: tuple[tuple[int, float, tuple[tuple[str, float], ...], str], ...]) -> str:
-    return json.dumps(
-        [(c, amount, dict(features), words) for c, amount, features, words in options], separators=(",", ":")
-    )
+def _floats(features: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in features.items()}

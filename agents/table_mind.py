@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from sim.record.log import Log
-    from sim.world.batches import Answer, Asker, Due
+    from sim.world.batches import Asker
+    from sim.world.due import Answer, Due
 
 SCHEMA_VERSION = 1
 # Classes with fewer samples than this are thin: their shares say little.
@@ -247,7 +248,7 @@ class AskedTable:
 
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """Answers from the table at once; those of unknown classes when the model has answered."""
-        from sim.world.batches import CENSORED
+        from sim.world.due import CENSORED
 
         made: list[Answer | None] = [self.answer(due) for due in dues]
         missing = [i for i, answer in enumerate(made) if answer is None]
@@ -294,7 +295,7 @@ class AskedTable:
 def drawn(lens: Lens, options: Iterable[Taken], due: Due) -> Answer | None:
     """Draw from a class's shares by the due's own draws; None when nobody is there who could be taken."""
     from sim.world import oracle
-    from sim.world.batches import Answer
+    from sim.world.due import Answer
     from sim.world.view import invent
 
     def unit(purpose: int) -> float:

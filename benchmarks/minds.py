@@ -36,7 +36,7 @@ from agents.llm.mind import LlmMind
 from agents.llm.prompt import render
 from agents.llm.provider import Model
 from sim.spec import Heard, scenarios
-from sim.world.batches import Due
+from sim.world.due import Due
 from sim.world.view import Draws
 
 MODEL = "openai/mock/uniform"
@@ -207,8 +207,8 @@ def report(url: str, asked: argparse.Namespace) -> None:
             if turn >= 0:
                 assert ours.calls.limiter.limit == asked.concurrency
                 rounds.append(made)
-        requests = {e.request for e in ours.entries}
-        assert len(requests) == len(ours.entries) == asked.calls * (asked.rounds + WARM_UP)
+        requests = {e.request for e in ours.ledger.calls}
+        assert len(requests) == len(ours.ledger.calls) == asked.calls * (asked.rounds + WARM_UP)
         replays = replayed(Path(folder), rounds=asked.replays)
         whole = whole_runs(Path(folder), agents=asked.agents, rounds=asked.replays)
         ours.close()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agents.llm.mind import LlmMind
     from agents.llm.settings import Asking
     from sim.record.log import Log
-    from sim.world.batches import Answer, Due
+    from sim.world.due import Answer, Due
 
 # The rehearsal ends after so many decisions; the rest is extrapolated in proportion to model time.
 ENOUGH = 2000
@@ -82,7 +82,7 @@ class Rehearsal:
         return log
 
     def _answer(self, due: Due) -> Answer:
-        from sim.world.batches import Answer
+        from sim.world.due import Answer
         from sim.world.view import pick_below
 
         assert self.mind.scenario.options is not None

@@ -20,7 +20,8 @@ from agents.table_mind import Z, wilson
 from experiments.mind_probes import Maker, Stage, order_shown, swapped
 from sim.record.log import Log
 from sim.record.store import empty_events
-from sim.world.batches import Answer, Asker, Due
+from sim.world.batches import Asker
+from sim.world.due import Answer, Due
 from sim.world.view import NO_CHOICE
 
 SCHEMA_VERSION = 1

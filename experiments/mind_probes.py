@@ -12,7 +12,8 @@ import numpy as np
 
 from sim.record.log import Log
 from sim.spec import Choice, Heard, ParameterError, Scenario, Value
-from sim.world.batches import Answer, Asker, Due
+from sim.world.batches import Asker
+from sim.world.due import Answer, Due
 from sim.world.engine import Engine, rule_module
 from sim.world.oracle import scramble
 from sim.world.view import PARTNER, Draws

@@ -24,7 +24,8 @@ from experiments.mind_probes import order_shown, swapped
 from experiments.prompt_forms import evenly, form_checks, views_of
 from experiments.prompt_lint import Hit, lint
 from sim.spec import Scenario
-from sim.world.batches import Answer, Asker, Due
+from sim.world.batches import Asker
+from sim.world.due import Answer, Due
 from sim.world.view import NO_CHOICE
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def audit(
         made.checks += form_checks(mind, scenario, decisions, samples=samples)
     except (BudgetReached, CassetteProblem, ProviderProblem) as error:
         made.cut = str(error)
-    calls = sum(e.attempt > 0 for e in mind.entries) + sum(c.n for c in made.checks if c.name == "recognised")
+    calls = len(mind.ledger.calls) + sum(c.n for c in made.checks if c.name == "recognised")
     hits = {(h.family, h.words): h for text in texts for h in lint(_plain(text))}
     return Audit(mind.model.name, tuple(made.checks), tuple(hits.values()), made.explained, calls, made.cut)
 

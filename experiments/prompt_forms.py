@@ -18,7 +18,7 @@ import polars as pl
 from agents.table_mind import wilson
 from experiments.checks import Check
 from sim.spec import Choice, Heard, Scenario
-from sim.world.batches import Answer, Due
+from sim.world.due import Answer, Due
 from sim.world.oracle import scramble
 from sim.world.view import NO_CHOICE, Draws
 
@@ -68,7 +68,7 @@ def form_checks(mind: LlmMind, scenario: Scenario, decisions: pl.DataFrame, *, s
             other += twin.ask(dues[number :: len(FORMS)]).result()
         finally:
             twin.let_go()
-            mind.entries.extend(twin.entries)
+            mind.ledger.take(twin.ledger)
     turned = [due for number in range(len(FORMS)) for due in dues[number :: len(FORMS)]]
     first = {due.agent: answer for due, answer in zip(dues, plain, strict=True)}
     made = [format_check(scenario, turned, [first[due.agent] for due in turned], other)]

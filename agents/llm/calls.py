@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from agents.llm.budget import Account
 from agents.llm.cassette import Cassette, Recording, Stored
-from agents.llm.ledger import Entry
+from agents.llm.ledger import Entry, Ledger
 from agents.llm.limiter import Limiter
 from agents.llm.prompt import Frame, Prompt, Unreadable, read_reply, render
 from agents.llm.provider import FATAL, THROTTLED, Model, Provider, ProviderProblem, Said, shown_url
 from agents.llm.views import Question
-from sim.world.batches import Due
+from sim.world.due import Due
 
 OK = "ok"
 # How often a provider may ask for a pause before one decision is given up.
@@ -29,11 +29,12 @@ GROUP, DELAY = 32, 0.05
 
 
 class Pending(NamedTuple):
-    """One decision on its way: where it belongs, what is asked, and the name of the request."""
+    """One decision on its way: where it belongs, what is asked in which sample, and the name of the request."""
 
     place: int
     due: Due
-    question: Question
+    view: Question
+    sample: int
     key: str
 
 
@@ -52,7 +53,7 @@ class Calls:
     def __init__(self, model: Model, *, frame: Frame, account: Account, concurrency: int) -> None:
         self.model, self.frame, self.account = model, frame, account
         self.seal, self.provider, self.limiter = frame.seal, Provider(model), Limiter(concurrency)
-        self.entries: list[Entry] = []
+        self.ledger = Ledger(model=model.name, frame=frame.seal)
         self._ready = self._answered = False
         self._unanswered = 0
 
@@ -91,23 +92,23 @@ class Calls:
     def enter(
         self, p: Pending, attempt: int, status: str, *, said: Said | None = None, origin: str | None = None
     ) -> None:
-        """A row of the ledger."""
+        """A row of the ledger for a call."""
         cost = None
         if said is not None:
             cost = self.provider.cost(
                 tokens_in=said.tokens_in, tokens_out=said.tokens_out, tokens_cached=said.tokens_cached
             )
-        self.entries.append(
+        self.ledger.calls.append(
             Entry(
                 p.due.time, p.due.agent, self.model.name, said.model if said else None, p.key, self.seal,
-                p.question.sample, attempt, status, said.tokens_in if said else None, said.tokens_out if said else None,
+                p.sample, attempt, status, said.tokens_in if said else None, said.tokens_out if said else None,
                 said.tokens_cached if said else None, cost, said.latency if said else None, origin,
             )
         )  # fmt: skip
 
     async def _decide(self, p: Pending) -> Reply:
         """One decision: call, read, try again as configured, and at last censor."""
-        prompt = render(p.question, frame=self.frame, thoughts=self.model.thoughts)
+        prompt = render(p.view.at(p.sample), frame=self.frame, thoughts=self.model.thoughts)
         failures = pauses = attempt = 0
         while True:
             attempt += 1
@@ -141,7 +142,7 @@ class Calls:
 
     def _reply(self, p: Pending, attempt: int, prompt: Prompt, stored: Stored, said: Said | None) -> Reply:
         made = Recording(
-            p.key, self.model.name, self.seal, p.question.view_hash, p.question.sample, stored,
+            p.key, self.model.name, self.seal, p.view.view_hash, p.sample, stored,
             prompt.messages[0]["content"],
         )  # fmt: skip
         if said is not None:

@@ -14,6 +14,8 @@ RECORD, REPLAY, REPLAY_OR_LIVE = "record", "replay", "replay-or-live"
 MODES = (RECORD, REPLAY, REPLAY_OR_LIVE)
 SCHEMA_VERSION = 1
 _CHUNK = 500
+# How many replies are read on at once, at least and at most, behind one that was asked for.
+NEAR, FAR = 16, 4096
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS replies (
@@ -23,6 +25,7 @@ CREATE TABLE IF NOT EXISTS replies (
 );
 """
 _INSERT = f"INSERT OR IGNORE INTO replies VALUES ({','.join('?' * 17)})"
+_SELECT = "SELECT rowid, key, choice, status, thoughts FROM replies WHERE"
 
 
 class CassetteProblem(ValueError):
@@ -78,6 +81,9 @@ class Cassette:
             raise CassetteProblem(f"--cassette-mode: expected one of {', '.join(MODES)}, got '{mode}'.")
         self.path, self.mode = Path(path), mode
         self._lock = threading.Lock()
+        # A run asks in about the order in which another was recorded: replies that were read on are here, not looked up.
+        self._near: dict[str, Stored] = {}
+        self._ahead, self._read_on, self._used = NEAR, 0, 0
         if mode == REPLAY and not self.path.exists():
             raise CassetteProblem(f"{self.path}: expected a cassette to replay, found none; record it first.")
         check_place(self.path)
@@ -110,17 +116,32 @@ class Cassette:
 
     def find(self, keys: Sequence[str]) -> dict[str, Stored]:
         """Those of ``keys`` that are stored."""
-        found: dict[str, Stored] = {}
         with self._lock:
-            for start in range(0, len(keys), _CHUNK):
-                some = keys[start : start + _CHUNK]
-                marks = ",".join("?" * len(some))
-                rows = self._db.execute(
-                    f"SELECT key, choice, status, thoughts FROM replies WHERE key IN ({marks})", tuple(some)
-                )
-                for key, choice, status, thoughts in rows:
-                    found[key] = Stored(choice, status, thoughts or "")
+            near = self._near
+            found = {key: near[key] for key in keys if key in near}
+            self._used += len(found)
+            if len(found) == len(keys):
+                return found
+            last = 0
+            others = [key for key in keys if key not in found]
+            for start in range(0, len(others), _CHUNK):
+                some = others[start : start + _CHUNK]
+                rows = self._db.execute(f"{_SELECT} key IN ({','.join('?' * len(some))})", some).fetchall()
+                found |= {key: Stored(choice, status, thoughts or "") for _, key, choice, status, thoughts in rows}
+                last = max([last, *(row[0] for row in rows)])
+            if last:
+                self._read(last)
         return found
+
+    def _read(self, last: int) -> None:
+        """Read on behind row ``last``: more than before if more than half of that was asked for, else less."""
+        useful = 2 * self._used > self._read_on
+        self._ahead = min(FAR, 2 * self._ahead) if useful else max(NEAR, self._ahead // 2)
+        rows = self._db.execute(f"{_SELECT} rowid > ? ORDER BY rowid LIMIT {self._ahead}", (last,)).fetchall()
+        if len(self._near) > 4 * FAR:
+            self._near.clear()
+        self._near |= {key: Stored(choice, status, thoughts or "") for _, key, choice, status, thoughts in rows}
+        self._read_on, self._used = len(rows), 0
 
     def store(self, made: Sequence[Recording]) -> list[Stored]:
         """Keep replies, in one transaction, unless their requests have one already; return those that stand, in order."""

@@ -9,7 +9,7 @@ import polars as pl
 
 
 class Entry(NamedTuple):
-    """One call, or one decision replayed.
+    """One call, or one decision replayed; a row of the table.
 
     Attributes:
         time: Model time at which the decision was asked for.
@@ -53,11 +53,55 @@ _TYPES: dict[str, Any] = {
 SCHEMA = {name: _TYPES[str(kind.__forward_arg__)] for name, kind in Entry.__annotations__.items()}
 
 
+class Replay(NamedTuple):
+    """The columns in which one replayed decision differs from another; see ``Entry``."""
+
+    time: float
+    agent: int
+    request: str
+    sample: int
+    status: str
+    origin: str
+
+
+class Ledger:
+    """The rows of one mind: what it called, and what was answered without a call."""
+
+    def __init__(self, *, model: str, frame: str) -> None:
+        self.model, self.frame = model, frame
+        self.calls: list[Entry] = []
+        self.replays: list[Replay] = []
+
+    def take(self, other: Ledger) -> None:
+        """Add the rows of another mind of the same model."""
+        self.calls += other.calls
+        self.replays += other.replays
+
+    def table(self) -> pl.DataFrame:
+        """All rows as a table, in the order of (time, agent, attempt): who answered first does not show."""
+        told = _columns(self.replays, Replay._fields).with_columns(
+            model=pl.lit(self.model), frame=pl.lit(self.frame), attempt=pl.lit(0, pl.Int64),
+            **{name: pl.lit(None, SCHEMA[name]) for name in UNKNOWN},
+        )  # fmt: skip
+        return _ordered(pl.concat([told.select(*SCHEMA), _columns(self.calls, Entry._fields)]))
+
+
+# What a decision without a call has not.
+UNKNOWN = ("reported_model", "tokens_in", "tokens_out", "tokens_cached", "cost", "latency")
+
+
 def table(entries: Sequence[Entry]) -> pl.DataFrame:
-    """The entries as a table, in the order of (time, agent, attempt): who answered first does not show."""
-    columns = zip(*entries, strict=True) if entries else ((),) * len(SCHEMA)
-    made = pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
-    return made.sort("time", "agent", "attempt", maintain_order=True)
+    """Entries as a table, in the order of ``Ledger.table``."""
+    return _ordered(_columns(entries, Entry._fields))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pl.DataFrame:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return pl.DataFrame(dict(zip(names, columns, strict=True)), schema={name: SCHEMA[name] for name in names})
+
+
+def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort("time", "agent", "attempt", maintain_order=True)
 
 
 def summary(ledger: pl.DataFrame) -> dict[str, Any]:

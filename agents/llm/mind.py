@@ -14,15 +14,15 @@ import polars as pl
 from agents.llm.budget import Account
 from agents.llm.calls import Calls, Pending
 from agents.llm.cassette import REPLAY, Cassette, CassetteProblem, Stored
-from agents.llm.ledger import Entry, sentence, summary, table
+from agents.llm.ledger import Ledger, Replay, sentence, summary
 from agents.llm.loop import Loop
 from agents.llm.prompt import Frame, frame_for
 from agents.llm.provider import Model, Provider
 from agents.llm.views import Question
 from sim.record.log import Log
 from sim.spec import Choice, Scenario
-from sim.world.batches import CENSORED, Answer, Due
 from sim.world.draws import below, bits
+from sim.world.due import CENSORED, Answer, Due
 
 # Purpose of the draw that names a decision's sample; rules use purposes below 100, scenarios 100 and more.
 SAMPLE = 90
@@ -72,24 +72,22 @@ class LlmMind:
         return self.calls.provider
 
     @property
-    def entries(self) -> list[Entry]:
+    def ledger(self) -> Ledger:
         """The ledger so far."""
-        return self.calls.entries
+        return self.calls.ledger
 
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """Begin to answer; see ``sim.world.batches.Asker``."""
         answers: list[Answer | None] = [None] * len(dues)
-        options: list[Sequence[Choice]] = []
-        open_: list[Pending] = []
+        asked: list[Pending] = []
         for place, due in enumerate(dues):
             choices = due.offered(self.scenario)
-            options.append(choices)
             if len(choices) == 1:
                 answers[place] = Answer(choices[0].code, choices[0].amount)
                 continue
-            question = self.question(due, choices)
-            open_.append(Pending(place, due, question, self.key(question)))
-        live, twins = self._replay(open_, answers, options)
+            view, sample = self._view(due), self._sample(due)
+            asked.append(Pending(place, due, view, sample, self._key(view, sample)))
+        live, twins = self._replay(asked, answers)
         done: Future[list[Answer]] = Future()
         if not live:
             done.set_result([a for a in answers if a is not None])
@@ -109,9 +107,9 @@ class LlmMind:
                     self._shared |= {p.key: made[p.place] for p in live}
                 for p in live:
                     origin = "censored" if made[p.place].choice < 0 else "llm"
-                    answers[p.place] = self._answer(p, made[p.place], options[p.place], origin)
+                    answers[p.place] = self._answer(p, made[p.place], origin)
                 for p, first in twins:
-                    answers[p.place] = self._replayed(p, made[first.place], options[p.place])
+                    answers[p.place] = self._replayed(p, made[first.place])
                 done.set_result([a for a in answers if a is not None])
 
         self._under_way = {w for w in self._under_way if not w.done()} | {work}
@@ -121,8 +119,6 @@ class LlmMind:
     def question(self, due: Due, choices: Sequence[Choice]) -> Question:
         """A due decision as a question: the view, what is remembered, and the sample; nothing about who asks."""
         view = due.view
-        name, count = due.draws.stream, due.draws.count
-        sample = int(below(name, count, SAMPLE, self.samples) if self.samples else bits(name, count, SAMPLE) >> 1)
         return Question(
             scenario=self.scenario.name,
             fields={f: _number(getattr(view, f)) for f in self._words},
@@ -130,12 +126,27 @@ class LlmMind:
             options=tuple(choices),
             memory=tuple([self.scenario.told(h, view) for h in due.memory]),  # type: ignore[misc]
             width=int(getattr(view, "width", 0)),
-            sample=sample,
+            sample=self._sample(due),
         )
 
     def key(self, question: Question) -> str:
         """The name of a request: model, parameters, prompt version, view and sample."""
-        text = self._prefix + f"{question.view_hash}{question.sample}".encode()
+        return self._key(question, question.sample)
+
+    def _view(self, due: Due) -> Question:
+        """The question of all who see, remember and may choose the same; each asks it in a sample of its own."""
+        shelf, name = due.shelf(self.scenario), (self.scenario.options, self.scenario.told)
+        made: Question | None = shelf.get(name)
+        if made is None:
+            made = shelf[name] = self.question(due, due.offered(self.scenario))
+        return made
+
+    def _sample(self, due: Due) -> int:
+        name, count = due.draws
+        return int(below(name, count, SAMPLE, self.samples) if self.samples else bits(name, count, SAMPLE) >> 1)
+
+    def _key(self, view: Question, sample: int) -> str:
+        text = self._prefix + f"{view.view_hash}{sample}".encode()
         return hashlib.blake2b(text, digest_size=16).hexdigest()
 
     def close(self) -> None:
@@ -154,7 +165,7 @@ class LlmMind:
 
     def beside(self, log: Log) -> Log:
         """The run's tables with ledger, payloads and the share of genuine decisions."""
-        ledger = mine = table(list(self.entries))
+        ledger = mine = self.ledger.table()
         if log.ledger is not None:
             ledger = pl.concat([log.ledger, ledger]).sort("time", "agent", "attempt", maintain_order=True)
         payloads = log.payloads
@@ -182,17 +193,16 @@ class LlmMind:
         return made
 
     def _replay(
-        self, open_: list[Pending], answers: list[Answer | None], options: list[Sequence[Choice]]
+        self, asked: list[Pending], answers: list[Answer | None]
     ) -> tuple[list[Pending], list[tuple[Pending, Pending]]]:
         """Answer what is stored; return what has to be asked, and equal requests beside the one that is asked for them."""
-        keys = [p.key for p in open_]
-        known = self.cassette.find(keys) if self.cassette is not None else {}
+        known = self.cassette.find([p.key for p in asked]) if self.cassette is not None else {}
         live, twins = [], []
         first: dict[str, Pending] = {}
-        for p in open_:
+        for p in asked:
             stored = known.get(p.key) or self._shared.get(p.key)
             if stored is not None:
-                answers[p.place] = self._replayed(p, stored, options[p.place])
+                answers[p.place] = self._replayed(p, stored)
             elif p.key in first:
                 twins.append((p, first[p.key]))
             else:
@@ -200,25 +210,25 @@ class LlmMind:
                 live.append(p)
         return live, twins
 
-    def _replayed(self, p: Pending, stored: Stored, choices: Sequence[Choice]) -> Answer:
+    def _replayed(self, p: Pending, stored: Stored) -> Answer:
         origin = "censored" if stored.choice < 0 else "cassette"
-        self.calls.enter(p, 0, stored.status, origin=origin)
-        return self._answer(p, stored, choices, origin)
+        self.ledger.replays.append(Replay(p.due.time, p.due.agent, p.key, p.sample, stored.status, origin))
+        return self._answer(p, stored, origin)
 
-    def _answer(self, p: Pending, stored: Stored, choices: Sequence[Choice], origin: str) -> Answer:
+    def _answer(self, p: Pending, stored: Stored, origin: str) -> Answer:
         if stored.thoughts:
             self.thoughts.append((p.due.time, p.due.agent, stored.thoughts))
         if stored.choice < 0:
             return CENSORED
-        chosen = choices[stored.choice]
+        chosen = p.view.options[stored.choice]
         return Answer(chosen.code, chosen.amount, origin)
 
     def _refuse_to_ask(self, p: Pending) -> None:
         """Before the first call: a replay never asks, and what is plainly missing is said in one sentence."""
         if self.cassette is not None and self.cassette.mode == REPLAY:
             raise CassetteProblem(
-                f"{self.cassette.path}: it holds no reply to request {p.key} (view {p.question.view_hash[:12]}, sample "
-                f"{p.question.sample}, model time {p.due.time:g}); this run is not the recorded one, or its recording was "
+                f"{self.cassette.path}: it holds no reply to request {p.key} (view {p.view.view_hash[:12]}, sample "
+                f"{p.sample}, model time {p.due.time:g}); this run is not the recorded one, or its recording was "
                 "cut short. Go on with --cassette-mode replay-or-live."
             )
         self.calls.check()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sim.spec import Choice
 from sim.world.oracle import scramble
@@ -42,12 +42,14 @@ class Question:
     def view_hash(self) -> str:
         """32 hexadecimal digits over everything that is shown but the sample: equal views have equal hashes."""
         options = [(o.words, *o.features.items()) for o in self.options]
-        parts = (
-            _ENCODE(self.scenario), _ENCODE(self.fields), _dictionary(tuple(self.words.items())), _ENCODE(options),
-            _list(self.memory), str(self.width),
-        )  # fmt: skip
-        text = f"[{', '.join(parts)}]"
+        text = _ENCODE((self.scenario, self.fields, self.words, options, self.memory, self.width))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def at(self, sample: int) -> Question:
+        """The same view in another sample."""
+        made = replace(self, sample=sample)
+        made.__dict__["view_hash"] = self.view_hash
+        return made
 
     @cached_property
     def shown(self) -> Shown:
@@ -57,17 +59,6 @@ class Question:
         slots = sorted(range(self.width), key=lambda i: scramble(base - 1 - i))
         number = {slot: place + 1 for place, slot in enumerate(slots)}
         return Shown(tuple(order), tuple(number[slot] for slot in range(self.width)))
-
-
-# Populations meet the same words and memories again and again. Texts only: 1 and 1.0 are equal keys and unlike JSON.
-@lru_cache(maxsize=1 << 14)
-def _list(texts: tuple[str, ...]) -> str:
-    return _ENCODE(texts)
-
-
-@lru_cache(maxsize=256)
-def _dictionary(texts: tuple[tuple[str, str], ...]) -> str:
-    return _ENCODE(dict(texts))
 
 
 @dataclass(frozen=True)

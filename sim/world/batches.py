@@ -1,4 +1,4 @@
-"""Batches: whose decisions are due, what each of them senses, and where the answers of minds outside the kernel go.
+"""Batches: whose decisions are due, and where the answers of minds outside the kernel go.
 
 What is asked together depends on the update semantics alone, never on slices, pauses or who answers first. Synchronous:
 everybody who is asked in a round. Sequential random: everybody whose next turn is to decide, for until then nothing can
@@ -13,22 +13,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
 
 from sim.record.events import ORIGIN_CODES
 from sim.record.log import Log
-from sim.spec import Choice, Heard, ParameterError, Scenario
+from sim.spec import ParameterError
 from sim.world.asking import STATE, next_turns
 from sim.world.books import NOW, PENDING, PLACE, ROUND
-from sim.world.buffer import MARGIN, ROWS
 from sim.world.clock import schedule, take_first
+from sim.world.due import Answer, Due, Senses
 from sim.world.linker import link
 from sim.world.loops import advance_events, advance_rounds
 from sim.world.population import streams
-from sim.world.view import NO_CHOICE, Draws
 
 # What sets the draw of who has which mind apart.
 SEATING = 0x5EA7
@@ -36,48 +34,6 @@ SEATING = 0x5EA7
 SWEEPS = 8
 # Seconds between two looks at whether the answers are there: the longest a pause or Ctrl-C has to wait.
 PATIENCE = 0.02
-
-
-@dataclass(frozen=True)
-class Due:
-    """One decision that is due.
-
-    Attributes:
-        agent: Row of the agent; for the books, not for the mind.
-        time: Model time at which it is asked.
-        view: The scenario's view.
-        state: The rule's columns of this agent, by attribute (for a rule that is asked).
-        draws: The draws of this decision.
-        memory: What the agent remembers, oldest first.
-    """
-
-    agent: int
-    time: float
-    view: Any
-    state: Any
-    draws: Draws
-    memory: tuple[Heard, ...] = ()
-
-    def offered(self, scenario: Scenario) -> tuple[Choice, ...]:
-        """The options of the view in words, empty where ``scenario`` has none; made once for everybody who looks."""
-        words = scenario.options
-        kept: tuple[Any, tuple[Choice, ...]] | None = self.__dict__.get("_offered")
-        if kept is None or kept[0] is not words:
-            kept = (words, () if words is None else tuple(words(self.view, self.memory, self.draws)))
-            self.__dict__["_offered"] = kept
-        return kept[1]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer: option code, amount and where it came from (``sim.record.events.ORIGINS``)."""
-
-    option: int
-    amount: float = 1.0
-    origin: str = "rule"
-
-
-CENSORED = Answer(NO_CHOICE, math.nan, "censored")
 
 
 class Asker(Protocol):
@@ -164,25 +120,13 @@ class Mixture:
         return ruled, asked
 
 
-class State:
-    """The columns of one mind by attribute; arrays are views, so that what a rule writes stays."""
-
-    def __init__(self, minds: Any, row: int) -> None:
-        self.__dict__.update(_minds=minds, _row=row)
-
-    def __getattr__(self, name: str) -> Any:
-        """The row of column ``name``."""
-        return self._minds[name][self._row]
-
-
 class Batches:
     """The decisions that wait for an answer in one running world."""
 
     def __init__(self, built: Any, mixture: Mixture, *, compiled: bool = True) -> None:
         self.mixture = mixture
         self.physics: Mapping[str, Any] = built.physics
-        roots = {name: built.physics[name] for name in ("sense", "inquire", "forget_answers") if name in built.physics}
-        self.plain = link(roots, bindings={}, compiled=False)
+        self.senses = Senses(built.physics)
         turns = {"next_turns": next_turns}
         self.ahead = link(turns, bindings=self.physics, compiled=compiled) if "parties" in self.physics else None
         self.loop = built.loop
@@ -221,7 +165,8 @@ class Batches:
 
     def _begin(self, engine: Any, sink: Any) -> None:
         rows = self._rows(engine)
-        dues = self._dues(engine, sink, rows)
+        time = float(engine.world.clock[0].time) if self.loop is advance_events else float(engine.world.sums[NOW])
+        dues = self.senses.dues(engine, sink, rows, time=time)
         asked = engine.minds["asker"]
         for number, asker in enumerate(self.mixture.askers):
             mine = [due for due in dues if asked[due.agent] == number]
@@ -277,25 +222,6 @@ class Batches:
         rows = turns[:found]
         return np.asarray(rows[wanted[rows]])
 
-    def _dues(self, engine: Any, sink: Any, rows: Sequence[int]) -> list[Due]:
-        """What the agents in ``rows`` sense now, in this order."""
-        world, minds, log = engine.world, engine.minds, engine.log
-        time = float(world.clock[0].time) if self.loop is advance_events else float(world.sums[NOW])
-        memories = remembered(minds, rows)
-        streams_, counts = world.agents["stream"][rows], world.agents["decisions"][rows].astype(np.int64)
-        made = []
-        for row, stream, count, memory in zip(rows, streams_, counts, memories, strict=True):
-            if "inquire" in self.physics:
-                if log.count[ROWS] + MARGIN > log.rows.shape[0]:
-                    engine.drain(sink)
-                self.plain.inquire(world, log, row, time)
-            sensed = self.plain.sense(world, row)
-            view = SimpleNamespace(**{n: _plain(v) for n, v in zip(sensed._fields, sensed, strict=True)})
-            if "forget_answers" in self.physics:
-                self.plain.forget_answers(world, row)
-            made.append(Due(row, time, view, State(minds, row), Draws(stream, count), memory))
-        return made
-
     def _put(self, minds: Any, dues: Sequence[Due], answers: Sequence[Answer]) -> None:
         if len(answers) != len(dues):
             raise RuntimeError(f"minds: {len(dues)} decisions were asked, {len(answers)} answered.")
@@ -306,32 +232,11 @@ class Batches:
         minds["ready"][rows] = 1
 
 
-def _plain(value: Any) -> Any:
-    """A number as it is, an array as a copy: a view is a value."""
-    return value.copy() if isinstance(value, np.ndarray) else value
-
-
 def _wait(answers: Future[list[Answer]]) -> None:
     try:
         answers.exception(timeout=PATIENCE)
     except TimeoutError:
         return
-
-
-def remembered(minds: Any, rows: Sequence[int]) -> list[tuple[Heard, ...]]:
-    """What each mind in ``rows`` remembers, oldest first; nothing where a compiled rule learns instead."""
-    columns = [minds[f"heard_{name}"][rows].tolist() for name in Heard._fields]
-    room, made = minds["heard_code"].shape[1], list[tuple[Heard, ...]]()
-    for count, ruled, *heard in zip(
-        minds["heard"][rows].tolist(), minds["ruled"][rows].tolist(), *columns, strict=True
-    ):
-        if ruled >= 0:
-            made.append(())
-            continue
-        ordered = list(map(Heard._make, zip(*heard, strict=True)))
-        turn = count % room
-        made.append(tuple(ordered[:count] if count <= room else ordered[turn:] + ordered[:turn]))
-    return made
 
 
 def asking_columns(

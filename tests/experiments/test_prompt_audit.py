@@ -15,7 +15,7 @@ from experiments.run import run
 from scenarios.naming import spoken
 from sim.detectors.audit import stated_for
 from sim.spec import scenarios
-from sim.world.batches import Answer, Due
+from sim.world.due import Answer, Due
 from sim.world.view import Draws
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ReadOnly.*:UserWarning")

@@ -10,8 +10,9 @@ import pytest
 from agents.asked_rule import AskedRule
 from sim.record.store import EventWriter
 from sim.spec import scenarios
-from sim.world.batches import CENSORED, Mixture, Seat
+from sim.world.batches import Mixture, Seat
 from sim.world.draws import unit
+from sim.world.due import CENSORED
 from sim.world.engine import Engine, rule_module
 from sim.world.interventions import Intervention
 

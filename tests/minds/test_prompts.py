@@ -16,7 +16,7 @@ from agents.llm.provider import Model, retry_after, without_keys
 from agents.llm.views import Question, letters
 from agents.minds import parse
 from sim.spec import Choice, Heard, ParameterError, scenarios
-from sim.world.batches import Due
+from sim.world.due import Due
 from sim.world.view import Draws
 
 WORDS_THAT_LEAK = ("manager", "leader", "hub", "hierarchy", "emerge", "organis", "convention", "consensus", "experiment",
