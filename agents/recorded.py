@@ -42,7 +42,7 @@ class Recorder:
 
     def __init__(self, mind: Asker, scenario: Scenario) -> None:
         self.mind, self.scenario = mind, scenario
-        self.rows: list[tuple[Any, ...]] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the other mind's."""
@@ -69,9 +69,7 @@ class Recorder:
 
     def frame(self) -> pl.DataFrame:
         """The decisions so far as a table."""
-        columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(SCHEMA)
-        made = pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
-        return made.sort("time", "agent", maintain_order=True)
+        return pl.DataFrame(self._columns, schema=SCHEMA).sort("time", "agent", maintain_order=True)
 
     def _told(self, due: Due) -> tuple[str, str, str]:
         """Fields, memory and options of a due as JSON."""
@@ -83,12 +81,17 @@ class Recorder:
         return made
 
     def _keep(self, seen: list[Any], done: Future[list[Answer]]) -> None:
-        if done.cancelled() or done.exception() is not None:
+        if not seen or done.cancelled() or done.exception() is not None:
             return
-        for (agent, time, *told), answer in zip(seen, done.result(), strict=True):
-            none = answer.option == NO_CHOICE
-            amount = None if none else answer.amount
-            self.rows.append((agent, time, answer.origin, None if none else answer.option, amount, *told))
+        answers = done.result()
+        chosen = [answer.option != NO_CHOICE for answer in answers]
+        agents, times, fields, memories, options = zip(*seen, strict=True)
+        rows = (
+            agents, times, [a.origin for a in answers], [a.option if c else None for a, c in zip(answers, chosen, strict=True)],
+            [a.amount if c else None for a, c in zip(answers, chosen, strict=True)], fields, memories, options,
+        )  # fmt: skip
+        for name, values in zip(SCHEMA, rows, strict=True):
+            self._columns[name] += values
 
 
 def _floats(features: Mapping[str, float]) -> dict[str, float]:

@@ -53,51 +53,46 @@ _TYPES: dict[str, Any] = {
 SCHEMA = {name: _TYPES[str(kind.__forward_arg__)] for name, kind in Entry.__annotations__.items()}
 
 
-class Replay(NamedTuple):
-    """The columns in which one replayed decision differs from another; see ``Entry``."""
-
-    time: float
-    agent: int
-    request: str
-    sample: int
-    status: str
-    origin: str
-
-
 class Ledger:
-    """The rows of one mind: what it called, and what was answered without a call."""
+    """The rows of one mind: what it called, and in columns what was answered without a call."""
 
     def __init__(self, *, model: str, frame: str) -> None:
         self.model, self.frame = model, frame
         self.calls: list[Entry] = []
-        self.replays: list[Replay] = []
+        self._replays: dict[str, list[Any]] = {name: [] for name in REPLAYED}
+
+    def replayed(self, **columns: Sequence[Any]) -> None:
+        """Add the rows of decisions that were answered without a call: for each of ``REPLAYED`` a list, all of one length."""
+        for name, values in columns.items():
+            self._replays[name] += values
 
     def take(self, other: Ledger) -> None:
         """Add the rows of another mind of the same model."""
         self.calls += other.calls
-        self.replays += other.replays
+        self.replayed(**other._replays)
 
     def table(self) -> pl.DataFrame:
         """All rows as a table, in the order of (time, agent, attempt): who answered first does not show."""
-        told = _columns(self.replays, Replay._fields).with_columns(
+        told = pl.DataFrame(self._replays, schema={name: SCHEMA[name] for name in REPLAYED}).with_columns(
             model=pl.lit(self.model), frame=pl.lit(self.frame), attempt=pl.lit(0, pl.Int64),
             **{name: pl.lit(None, SCHEMA[name]) for name in UNKNOWN},
         )  # fmt: skip
-        return _ordered(pl.concat([told.select(*SCHEMA), _columns(self.calls, Entry._fields)]))
+        return _ordered(pl.concat([told.select(*SCHEMA), _rows(self.calls)]))
 
 
-# What a decision without a call has not.
+# In what one decision without a call differs from another, and what it has not.
+REPLAYED = ("time", "agent", "request", "sample", "status", "origin")
 UNKNOWN = ("reported_model", "tokens_in", "tokens_out", "tokens_cached", "cost", "latency")
 
 
 def table(entries: Sequence[Entry]) -> pl.DataFrame:
     """Entries as a table, in the order of ``Ledger.table``."""
-    return _ordered(_columns(entries, Entry._fields))
+    return _ordered(_rows(entries))
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pl.DataFrame:
-    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return pl.DataFrame(dict(zip(names, columns, strict=True)), schema={name: SCHEMA[name] for name in names})
+def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
+    columns = zip(*entries, strict=True) if entries else ((),) * len(SCHEMA)
+    return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
 
 
 def _ordered(rows: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 from agents.llm.budget import Account
 from agents.llm.calls import Calls, Pending
 from agents.llm.cassette import REPLAY, Cassette, CassetteProblem, Stored
-from agents.llm.ledger import Ledger, Replay, sentence, summary
+from agents.llm.ledger import Ledger, sentence, summary
 from agents.llm.loop import Loop
 from agents.llm.prompt import Frame, frame_for
 from agents.llm.provider import Model, Provider
@@ -53,9 +53,8 @@ class LlmMind:
         self.thoughts: list[tuple[float, int, str]] = []
         self._shared: dict[str, Stored] = {}
         self._words = {f.name: f.words for f in scenario.view if not f.per_option}
-        self._prefix = json.dumps(
-            [model.name, model.temperature, model.max_tokens, model.structured, model.thoughts, self.seal]
-        ).encode()
+        how = [model.name, model.temperature, model.max_tokens, model.structured, model.thoughts, self.seal]
+        self._named = hashlib.blake2b(json.dumps(how).encode(), digest_size=16)
         self._loop: Loop | None = None
         self._under_way: set[Future[dict[int, Stored]]] = set()
 
@@ -108,8 +107,7 @@ class LlmMind:
                 for p in live:
                     origin = "censored" if made[p.place].choice < 0 else "llm"
                     answers[p.place] = self._answer(p, made[p.place], origin)
-                for p, first in twins:
-                    answers[p.place] = self._replayed(p, made[first.place])
+                self._fill([(p, made[first.place]) for p, first in twins], answers)
                 done.set_result([a for a in answers if a is not None])
 
         self._under_way = {w for w in self._under_way if not w.done()} | {work}
@@ -146,8 +144,9 @@ class LlmMind:
         return int(below(name, count, SAMPLE, self.samples) if self.samples else bits(name, count, SAMPLE) >> 1)
 
     def _key(self, view: Question, sample: int) -> str:
-        text = self._prefix + f"{view.view_hash}{sample}".encode()
-        return hashlib.blake2b(text, digest_size=16).hexdigest()
+        made = self._named.copy()
+        made.update(f"{view.view_hash}{sample}".encode())
+        return made.hexdigest()
 
     def close(self) -> None:
         """End the calls under way and let go of the model and the cassette; what was learned of the run stays readable."""
@@ -197,23 +196,29 @@ class LlmMind:
     ) -> tuple[list[Pending], list[tuple[Pending, Pending]]]:
         """Answer what is stored; return what has to be asked, and equal requests beside the one that is asked for them."""
         known = self.cassette.find([p.key for p in asked]) if self.cassette is not None else {}
-        live, twins = [], []
+        there, live, twins = [], [], []
         first: dict[str, Pending] = {}
         for p in asked:
             stored = known.get(p.key) or self._shared.get(p.key)
             if stored is not None:
-                answers[p.place] = self._replayed(p, stored)
+                there.append((p, stored))
             elif p.key in first:
                 twins.append((p, first[p.key]))
             else:
                 first[p.key] = p
                 live.append(p)
+        self._fill(there, answers)
         return live, twins
 
-    def _replayed(self, p: Pending, stored: Stored) -> Answer:
-        origin = "censored" if stored.choice < 0 else "cassette"
-        self.ledger.replays.append(Replay(p.due.time, p.due.agent, p.key, p.sample, stored.status, origin))
-        return self._answer(p, stored, origin)
+    def _fill(self, there: Sequence[tuple[Pending, Stored]], answers: list[Answer | None]) -> None:
+        """Answer without a call."""
+        origins = ["censored" if stored.choice < 0 else "cassette" for _, stored in there]
+        for (p, stored), origin in zip(there, origins, strict=True):
+            answers[p.place] = self._answer(p, stored, origin)
+        self.ledger.replayed(
+            time=[p.due.time for p, _ in there], agent=[p.due.agent for p, _ in there], request=[p.key for p, _ in there],
+            sample=[p.sample for p, _ in there], status=[stored.status for _, stored in there], origin=origins,
+        )  # fmt: skip
 
     def _answer(self, p: Pending, stored: Stored, origin: str) -> Answer:
         if stored.thoughts:
