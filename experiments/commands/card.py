@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.commands import _asking as how
 from experiments.commands._show import Json, below_home, emit, pairs, progress
 from experiments.errors import RunFailed, UsageProblem
+
+if TYPE_CHECKING:
+    from experiments.asked import Named
+    from experiments.mind_card import Card, Progress
+    from experiments.mind_probes import Stage
 
 HELP = """Measure a mind: its bias when alone, its answer to others, order and label effects, failures, cost.
 
@@ -30,10 +37,11 @@ def command(
     ] = None,
     mind: Annotated[str, typer.Option(help="rule, a rule's name, table=FILE, policy=NAME/ARGUMENT or llm.")] = "rule",
     model: Annotated[str | None, typer.Option(help="Language model, as provider/model; means --mind llm.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Address of the model's server.")] = None,
-    cassette: Annotated[str | None, typer.Option(help="File that keeps the model's replies.")] = None,
-    budget_calls: Annotated[int | None, typer.Option(help="Most calls to the model.")] = None,
-    budget_money: Annotated[float | None, typer.Option(help="Most money, in US dollars.")] = None,
+    base_url: how.BaseUrl = None,
+    cassette: how.Cassette = None,
+    cassette_mode: how.CassetteMode = None,
+    budget_calls: how.BudgetCalls = None,
+    budget_money: how.BudgetMoney = None,
     samples: Annotated[int, typer.Option(help="Probes for each figure and each level of support.")] = 200,
     heard: Annotated[
         str, typer.Option(help="How many acts of others a memory tells: one size or several, as 5,9.")
@@ -52,45 +60,65 @@ def command(
         raise UsageProblem(f"--out: expected a folder, found a file at {out}.")
     with progress() as say:
         say(0, 0, "looking at the scenario")
-        from agents.llm.budget import BudgetReached
-        from agents.llm.provider import ProviderProblem, shown_url
         from agents.llm.settings import Asking
         from experiments.asked import named
         from experiments.folder import write_json, write_text
-        from experiments.mind_card import card
         from experiments.mind_probes import stage
         from experiments.report.mind_card import lines, render
         from sim.spec import scenarios
 
         place = stage(scenarios.get(scenario), preset=preset, changes=pairs(changes, option="--set"), seed=seed)
         asking = Asking().changed(
-            model=model, base_url=base_url, cassette=cassette, budget_calls=budget_calls, budget_money=budget_money
+            model=model, base_url=base_url, cassette=cassette, cassette_mode=cassette_mode, budget_calls=budget_calls,
+            budget_money=budget_money,
         ).checked()  # fmt: skip
         found = named("llm" if model is not None else mind, place, asking=asking)
         out.mkdir(parents=True, exist_ok=True)
-        try:
-            made = card(
-                found.make, place, name=found.name, samples=samples, heard=sizes, seed=seed, reads=found.reads,
-                progress=say,
-            )  # fmt: skip
-        except ProviderProblem as error:
-            raise UsageProblem(str(error)) from None
-        except BudgetReached as error:
-            raise RunFailed(f"card: {error}; no card was written. Raise the budget or lower --samples.") from None
+        made = _measured(found, place, samples=samples, heard=sizes, seed=seed, say=say)
     stem = re.sub(r"[^A-Za-z0-9.]+", "-", f"{scenario}-{found.name}").strip("-")
     write_json(out / f"{stem}.json", made.to_json())
-    words = ["swarmscope", "card", scenario, *(["--preset", preset] if preset else [])]
-    words += [word for change in changes or [] for word in ("--set", change)]
-    words += ["--mind", "llm" if model else mind, *(["--model", model] if model else [])]
-    words += ["--base-url", shown_url(base_url)] if base_url else []
-    words += ["--samples", str(samples), "--heard", heard, "--seed", str(seed)]
-    write_text(out / f"{stem}.html", render(made, command=shlex.join(words)))
+    again = _command(
+        scenario, preset=preset, changes=changes, mind=mind, model=model, base_url=base_url, samples=samples, heard=heard,
+        seed=seed,
+    )  # fmt: skip
+    write_text(out / f"{stem}.html", render(made, command=again))
     if as_json:
         emit({"folder": str(out), "card": made.to_json()})
         return
     for line in lines(made):
         typer.echo(line)
     typer.echo(f"Card: {below_home(out / f'{stem}.html')}")
+
+
+def _measured(found: Named, place: Stage, *, samples: int, heard: Sequence[int], seed: int, say: Progress) -> Card:
+    """The card; what stops it is one sentence."""
+    from agents.llm.budget import BudgetReached
+    from agents.llm.cassette import CassetteProblem
+    from agents.llm.provider import ProviderProblem
+    from experiments.mind_card import card
+
+    try:
+        return card(
+            found.make, place, name=found.name, samples=samples, heard=heard, seed=seed, reads=found.reads, progress=say
+        )
+    except (CassetteProblem, ProviderProblem) as error:
+        raise UsageProblem(str(error)) from None
+    except BudgetReached as error:
+        raise RunFailed(f"card: {error}; no card was written. Raise the budget or lower --samples.") from None
+
+
+def _command(
+    scenario: str, *, preset: str | None, changes: Sequence[str] | None, mind: str, model: str | None,
+    base_url: str | None, samples: int, heard: str, seed: int,
+) -> str:  # fmt: skip
+    """What to type to have the card again."""
+    from agents.llm.provider import shown_url
+
+    words = ["swarmscope", "card", scenario, *(["--preset", preset] if preset else [])]
+    words += [word for change in changes or [] for word in ("--set", change)]
+    words += ["--mind", "llm" if model else mind, *(["--model", model] if model else [])]
+    words += ["--base-url", shown_url(base_url)] if base_url else []
+    return shlex.join([*words, "--samples", str(samples), "--heard", heard, "--seed", str(seed)])
 
 
 def _sizes(text: str) -> tuple[int, ...]:
