@@ -47,21 +47,25 @@ class Individual:
 
 
 def individual(events: pl.DataFrame, agent: Any) -> Individual:
-    """What ``events`` say of ``agent`` (an id as in the log)."""
+    """What ``events`` say of ``agent`` (an id as in the log); those that do not involve it change nothing."""
     has_target = "target" in events.columns
-    own = _is(events, "source", agent)
-    to_it = _is(events, "target", agent) if has_target else pl.lit(value=False)
-    seen = events.filter(own.fill_null(value=False) | to_it.fill_null(value=False))
-    done = seen.filter(own)
+    seen = involving(events, agent)
+    done = seen.filter(_is(seen, "source", agent))
     cost = float(done["cost"].sum() or 0.0) if "cost" in seen.columns else 0.0
     return Individual(
         seen.height,
         _counted(done, "target") if has_target else (),
-        _counted(seen.filter(to_it), "source"),
-        _holds(seen, agent) if "item" in events.columns and events["item"].null_count() < events.height else None,
+        _counted(seen.filter(_is(seen, "target", agent)), "source") if has_target else (),
+        _holds(seen, agent) if "item" in seen.columns and seen["item"].null_count() < seen.height else None,
         cost,
         tuple((float(row["time"]), _said(row, agent)) for row in reversed(seen.tail(LAST).to_dicts())),
     )
+
+
+def involving(events: pl.DataFrame, agent: Any) -> pl.DataFrame:
+    """The events that ``agent`` did, or that were done to it."""
+    sides = [_is(events, side, agent).fill_null(value=False) for side in ("source", "target") if side in events.columns]
+    return events.filter(pl.any_horizontal(sides))
 
 
 def _is(events: pl.DataFrame, column: str, agent: Any) -> pl.Expr:

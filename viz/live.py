@@ -19,6 +19,7 @@ from viz.tape import Tape
 
 FRAME = 0.05  # seconds between looks at the orders of the page, and the longest a pause may take
 MOST_EVENTS = 1_000_000  # beyond, the oldest events leave the page's memory; the world goes on
+LOOSE_EVENTS = 100_000  # the last events, which are read in every picture and search; older ones are packed
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class LiveRun:
         self._changed = changed or (lambda: None)
         self._orders = threading.Condition()
         self._engine: Engine | None = None
-        self.tape = Tape(most=MOST_EVENTS)
+        self.tape = Tape(most=MOST_EVENTS, loose=LOOSE_EVENTS)
         self._playing, self._closed, self._ready = False, False, threading.Event()
         self._target: float | None = None
         self._waiting: list[Intervention] = []

@@ -1,5 +1,8 @@
 """Parts of the page that are plain functions: tape, scene, axis, links, files, one agent, acts and their effects."""
 
+import time
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -16,7 +19,7 @@ from viz.files import RUNS, inside
 from viz.individual import individual
 from viz.links import Choice, choice_of, query_of
 from viz.scene import Stage, _hilbert, scene, stage
-from viz.tape import Tape, tape_of
+from viz.tape import Packed, Tape, tape_of
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +27,21 @@ def log():
     return simulated(plan("factory", changes={"agents": 16}, until=80))
 
 
-def test_a_tape_cuts_by_time_whatever_the_pieces(log):
+@pytest.mark.parametrize("loose", [None, 60])
+def test_a_tape_cuts_by_time_whatever_the_pieces_packed_or_not(log, loose):
     events = log.events
-    tape = Tape(most=events.height)
+    tape = Tape(most=events.height, loose=loose)
     for start in range(0, events.height, 37):
         tape.add(events.slice(start, 37))
+    while tape._packing:
+        time.sleep(0.01)
+    assert any(isinstance(piece, Packed) for piece in tape._now()) == (loose is not None)
     assert tape.frame().equals(events)
+    assert tape.tail(500).equals(events.tail(500))
+    edges = [0.0, 7.5, 31.0, 80.0]
+    expected = [events.filter(pl.col("time") >= a, pl.col("time") < b).height for a, b in pairwise(edges)]
+    assert tape.counted(edges).tolist() == expected
+    assert individual(tape.own(3, 40.0), 3) == individual(events.filter(pl.col("time") <= 40.0), 3)
     for start, end in ((-1.0, 5.0), (10.0, 20.0), (79.0, 1e9), (30.0, 30.0), (1e6, 2e6)):
         expected = events.filter((pl.col("time") > start) & (pl.col("time") <= end))
         assert tape.between(start, end).equals(expected)

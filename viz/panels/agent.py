@@ -25,7 +25,7 @@ def Agent(session: Session) -> None:
     if at is None or tape is None or not 0 <= agent < at.n:
         words("Click an agent in the picture, or step through them with [ and ].", classes=["quiet"])
         return
-    seen = individual(tape.between(-1.0, session.now), at.ids[agent])
+    seen = individual(tape.own(at.ids[agent], session.now), at.ids[agent])
     gone, apart = agent in removed(session), agent in severed(session)
     state = f"{', taken out' if gone else ''}{', cut off' if apart else ''}"
     with solara.Div(classes=["line", "tight"]):

@@ -17,7 +17,6 @@ from viz.tape import Tape
 from viz.widgets.charts import ChartsWidget
 
 BINS = 30
-MOST_COUNTED = 200_000
 
 
 @solara.component
@@ -47,9 +46,8 @@ def busy(tape: Tape, *, now: float, end: float) -> dict[str, Any]:
     """Events in a unit of time, over bins of the axis."""
     width = end / BINS
     full = int(now / width)
-    times = tape.tail(MOST_COUNTED)["time"].to_numpy()
-    first = float(times[0]) if tape.lost and len(times) else 0.0
-    counts = np.bincount(np.minimum((times / width).astype(np.int64), BINS), minlength=BINS + 1)[:full]
+    first = tape.first if tape.lost else 0.0
+    counts = tape.counted(width * np.arange(full + 1))
     points = [((k + 0.5) * width, float(c) / width if k * width >= first else None) for k, c in enumerate(counts)]
     about = "How many events the world makes in a unit of time."
     return {"name": "events", "title": "events", "unit": "per unit of time", "about": about, "points": points}
