@@ -9,6 +9,14 @@ function floats(view) {
   return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
+// For each link the number of the one the other way round, -1 where there is none.
+function opposite(pairs) {
+  const place = new Map(), n = pairs.length / 2, made = new Int32Array(n);
+  for (let k = 0; k < n; k++) place.set(pairs[2 * k] * 1e7 + pairs[2 * k + 1], k);
+  for (let k = 0; k < n; k++) made[k] = place.get(pairs[2 * k + 1] * 1e7 + pairs[2 * k]) ?? -1;
+  return made;
+}
+
 function outline(pen, shape, x, y, r) {
   pen.beginPath();
   const corners = CORNERS[shape % 8];
@@ -36,7 +44,7 @@ function render({ model, el }) {
 
   const readers = {
     places: () => { data.places = floats(model.get("places")); data.n = data.places.length / 2; },
-    links: () => { data.links = floats(model.get("links")); },
+    links: () => { data.links = floats(model.get("links")); data.back = opposite(data.links); },
     traffic: () => { data.traffic = floats(model.get("traffic")); },
     loads: () => { data.loads = floats(model.get("loads")); },
     colours: () => { data.colours = floats(model.get("colours")); },
@@ -69,13 +77,12 @@ function render({ model, el }) {
     return size * (1 + 0.2 * Math.sqrt(load));
   }
 
-  function arrow(x0, y0, x1, y1, r, t, width) {
+  function arrow(x0, y0, x1, y1, r, t, width, apart, head) {
     const length = Math.hypot(x1 - x0, y1 - y0) || 1, ux = (x1 - x0) / length, uy = (y1 - y0) / length;
-    // Both directions of a pair run beside each other.
-    const ox = -uy * 2.2, oy = ux * 2.2, ex = x1 - ux * r + ox, ey = y1 - uy * r + oy;
+    const ox = -uy * apart, oy = ux * apart, ex = x1 - ux * r + ox, ey = y1 - uy * r + oy;
     pen.lineWidth = width;
     pen.beginPath(); pen.moveTo(x0 + ox, y0 + oy); pen.lineTo(ex, ey); pen.stroke();
-    if (t > 0.08) {
+    if (head) {
       const s = 4 + 4 * t;
       pen.beginPath(); pen.moveTo(ex, ey);
       pen.lineTo(ex - ux * s - uy * s * 0.5, ey - uy * s + ux * s * 0.5);
@@ -85,18 +92,21 @@ function render({ model, el }) {
   }
 
   function links(fx, fy, some) {
-    const { links: pairs, traffic, lit, absent, n } = data;
+    const { links: pairs, traffic, back, lit, absent, n } = data;
     let most = 1e-9;
     for (const t of traffic) if (t > most) most = t;
-    const quiet = pairs.length / 2 > 3000;
+    // Both directions of a pair run beside each other. Among many agents nobody could tell them apart: there a pair is one
+    // line, as strong as the stronger direction, and only strong ones have heads; it takes a third of the time.
+    const quiet = pairs.length / 2 > 3000, many = n > 400;
     for (let k = 0; k < pairs.length / 2; k++) {
       if (absent.size && (absent.has(pairs[2 * k]) || absent.has(pairs[2 * k + 1]))) continue;
       const t = traffic.length ? Math.sqrt(traffic[k] / most) : 0, a = pairs[2 * k], b = pairs[2 * k + 1];
       const near = !some || (lit.has(a) && lit.has(b));
       if (t === 0 && (quiet || !near)) continue;
+      if (many && traffic.length && back[k] >= 0 && (traffic[back[k]] > traffic[k] || (traffic[back[k]] === traffic[k] && back[k] < k))) continue;
       pen.globalAlpha = (near ? 1 : 0.15) * (t > 0 ? 0.18 + 0.7 * t : 0.12);
       pen.strokeStyle = pen.fillStyle = t > 0 ? paint.accent : paint.ink;
-      arrow(fx(a), fy(a), fx(b), fy(b), radius(b) + 1, t, 0.6 + (n > 400 ? 2 : 4) * t * t);
+      arrow(fx(a), fy(a), fx(b), fy(b), radius(b) + 1, t, 0.6 + (many ? 2 : 4) * t * t, many ? 0 : 2.2, t > (many ? 0.6 : 0.08));
     }
   }
 
