@@ -18,6 +18,7 @@ from sim.world.interventions import Intervention, allow, perform
 from viz.tape import Tape
 
 FRAME = 0.05  # seconds between looks at the orders of the page, and the longest a pause may take
+SLICE = 8_000  # steps of a world in a row: about a hundredth of a second with a million agents, less with fewer
 MOST_EVENTS = 1_000_000  # beyond, the oldest events leave the page's memory; the world goes on
 LOOSE_EVENTS = 100_000  # the last events, which are read in every picture and search; older ones are packed
 
@@ -215,7 +216,7 @@ class LiveRun:
         target = self._target if self._target is not None else min(engine.now + self.speed * FRAME, self.plan.until)
         if not self._playing and self._target is None:
             return
-        for _reached in engine.slices(target, self.tape, steps=20_000):
+        for _reached in engine.slices(target, self.tape, steps=SLICE):
             if self._closed or (not self._playing and self._target is None):
                 break
             if self._playing and time.monotonic() - began > FRAME:
@@ -229,9 +230,9 @@ class LiveRun:
         self._measure()
 
     def _rest(self) -> None:
-        """Wait until the next frame is due: a frame after the last one was, however long that took to tell."""
+        """Wait until the next frame is due: a frame after the last one was, or sooner where that one was late."""
         now = time.monotonic()
-        self._due = max(self._due + FRAME, now)
+        self._due = max(self._due + FRAME, now - FRAME)
         if self._playing and self._due > now:
             with self._orders:
                 self._orders.wait(self._due - now)

@@ -193,7 +193,14 @@ def _hilbert(along: Ints, level: int) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class Scene:
-    """What moves: traffic per link and events per agent in the recent past, and the span they are counted over."""
+    """What moves in the recent past, and the span it is counted over.
+
+    Attributes:
+        traffic: Events per link, shape (m,); empty where agents stand in cells.
+        activity: Events per agent, shape (n,), or per cell of the field, shape (side * side,).
+        start: Since when events are counted.
+        end: The moment.
+    """
 
     traffic: Floats
     activity: Floats
@@ -207,7 +214,7 @@ def recent(end: float) -> float:
 
 
 def scene(tape: Tape, at: Stage, *, end: float, length: float | None = None) -> Scene:
-    """Count events with a target by link, and all events by agent, in the ``length`` before ``end``.
+    """Count events with a target by link, and all events by agent or cell, in the ``length`` before ``end``.
 
     Of more than MOST_COUNTED events the last are counted, and ``start`` says since when.
     """
@@ -216,9 +223,12 @@ def scene(tape: Tape, at: Stage, *, end: float, length: float | None = None) -> 
     if rows.height == MOST_COUNTED:
         start = float(rows["time"][0])
     source = at.numbers_of(rows["source"])
+    if at.side:
+        busy = np.bincount(at.cell[source[source >= 0]], minlength=at.side**2)
+        return Scene(np.zeros(0), busy.astype(np.float64), max(start, 0.0), end)
     active = np.bincount(source[source >= 0], minlength=at.n).astype(np.float64)
-    if "target" not in rows.columns or not len(at.links) or at.side:
-        return Scene(np.zeros(len(at.links) if not at.side else 0), active, max(start, 0.0), end)
+    if "target" not in rows.columns or not len(at.links):
+        return Scene(np.zeros(len(at.links)), active, max(start, 0.0), end)
     target = at.numbers_of(rows["target"])
     both = (source >= 0) & (target >= 0)
     key, order = at.link_order

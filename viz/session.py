@@ -35,6 +35,7 @@ class Session:
     Attributes:
         choice: Scenario, preset, seed and changed parameters, as the controls show them.
         frame: Counts pictures, at most ten in a second while time moves: panels that read it are drawn anew with each.
+        halt: Counts moments at which time stood still: the numbers of the run say so before the last picture is drawn.
         world: Counts what is looked at: another run, another log, and when a run's world is built.
         beat: Counts slower, for panels that read the whole log.
         cursor: The earlier moment that is looked at; None for the present.
@@ -65,6 +66,7 @@ class Session:
         first = choice or Choice(FIRST, scenarios.get(FIRST).default)
         self.choice = solara.reactive(first)
         self.frame = solara.reactive(0)
+        self.halt = solara.reactive(0)
         self.beat = solara.reactive(0)
         self.world = solara.reactive(0)
         self.cursor: solara.Reactive[float | None] = solara.reactive(None)
@@ -92,8 +94,9 @@ class Session:
         self._tape: Tape | None = None
         self._stage: Stage | None = None
         self._built: LiveRun | None = None
-        self._shown, self._beaten, self._asked, self._count, self._took = 0.0, 0.0, 0.0, 0, 0.0
+        self._shown, self._next, self._beaten, self._asked, self._count, self._took = 0.0, 0.0, 0.0, 0.0, 0, 0.0
         self._met: tuple[int, float | None, int] | None = None
+        self._drawn: tuple[float, int] | None = None
         self._lock = threading.Lock()
 
     # What runs ------------------------------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ class Session:
         self.trouble.value, self.found.value, self.cursor.value = "", None, None
         self.chosen.value, self.hovered.value, self.agent.value = None, None, -1
         self.searching.value = False
-        self._stage, self.stored, self._tape, self._met = None, None, None, None
+        self._stage, self.stored, self._tape, self._met, self._drawn = None, None, None, None, None
         self._asked, self._took = time.monotonic() - AGAIN + 1.5, 0.0
 
     def close(self) -> None:
@@ -242,9 +245,15 @@ class Session:
         stopped = not run.moment.playing
         if run.moment.playing != self.playing.value and run.settled:
             self.playing.value = run.moment.playing
-        due = self._count % max(1, self.every.value) == 0 and now - self._shown >= FRAME * 0.9
-        if stopped or due:
+        due = self._count % max(1, self.every.value) == 0 and now >= self._next - FRAME / 20
+        if stopped:
+            self.halt.value += 1
+            due = self._drawn != (run.moment.now, run.moment.events)
+        if due:
+            self._drawn = (run.moment.now, run.moment.events)
             passed, self._shown = now - self._shown, now
+            # Pictures are due at fixed times: one that was late is no reason for the next to be.
+            self._next = max(self._next + FRAME, now + FRAME / 2)
             self.pictures += 0.2 * (1 / max(passed, 0.01) - self.pictures)
             self.frame.value += 1
         if stopped or now - self._beaten >= BEAT:

@@ -73,11 +73,8 @@ def Graph(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
 def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> None:
     """A large population as cells."""
     cells = stage.side**2
-    here = solara.use_memo(lambda: np.bincount(stage.cell, minlength=cells), [id(stage)])
-    busy = np.bincount(stage.cell, weights=scene.activity, minlength=cells) / np.maximum(here, 1)
-    # The busiest few in a hundred share one shade, so that a single one does not make all others pale.
-    most = max(float(np.quantile(busy[here > 0], 0.98)), float(busy.max()) / 10, 1e-9)
-    level = np.where(here == 0, 255, np.sqrt(np.minimum(busy / most, 1.0)) * 254).astype(np.uint8)
+    here, full = solara.use_memo(lambda: crowd(stage), [id(stage)])
+    level = shades(scene.activity, here, full)
     marks = b""
     bright = lit(session)
     if bright:
@@ -90,7 +87,7 @@ def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
         if len(inside):
             session.agent.value = int(inside[0])
 
-    each = f"a cell is {stage.n / max(int((here > 0).sum()), 1):.3g} agents"
+    each = f"a cell is {stage.n / max(int(full.sum()), 1):.3g} agents"
     FieldWidget.element(
         side=stage.side,
         level=level.tobytes(),
@@ -101,6 +98,22 @@ def Cells(session: Session, stage: Stage, scene: Scene, colour: np.ndarray) -> N
         caption=f"{stage.n:,} agents as cells, the busier the stronger",
         on_picked=pick,
     )
+
+
+def crowd(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+    """Agents in each cell, at least 1 so that one can divide by it, and which cells hold any; both shape (cells,)."""
+    here = np.bincount(stage.cell, minlength=stage.side**2)
+    return np.maximum(here, 1).astype(np.float32), here > 0
+
+
+def shades(activity: np.ndarray, here: np.ndarray, full: np.ndarray) -> np.ndarray:
+    """A byte a cell, 0 quiet to 254 busiest, 255 empty; see ``crowd``."""
+    busy = activity.astype(np.float32) / here
+    # The busiest few in a hundred share one shade, so that a single one does not make all others pale.
+    most = max(float(np.quantile(busy[full], 0.98)), float(busy.max()) / 10, 1e-9)
+    level = (np.sqrt(np.minimum(busy / most, 1.0)) * 254).astype(np.uint8)
+    level[~full] = 255
+    return level
 
 
 @solara.component

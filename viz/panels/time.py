@@ -137,6 +137,7 @@ def lanes_of(found: Found | None) -> list[dict[str, Any]]:
 def Numbers(session: Session) -> None:
     """Where the run is, and how fast it really goes."""
     session.frame.value  # noqa: B018  redraw with every frame
+    session.halt.value  # noqa: B018  and when time stands still
     moment = session.moment
     if moment.error:
         solara.Error(f"The run stopped: {moment.error} Change a parameter or reset.")
