@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sim.record.store import EventWriter
 from viz.individual import involving
 
-BLOCK = 100_000  # rows up to which neighbouring pieces are joined
+BLOCK = 25_000  # rows up to which neighbouring pieces are joined; larger ones cost more memory while they are joined
 
 
 class Packed:
