@@ -134,7 +134,7 @@ class Tape:
         parts = [piece.own(agent) if isinstance(piece, Packed) else involving(piece, agent) for piece in self._now()]
         return self._joined(parts).filter(pl.col("time") <= end)
 
-    def counted(self, edges: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
+    def counted(self, edges: Sequence[float] | NDArray[Any]) -> NDArray[np.int64]:
         """How many events have edges[k] <= time < edges[k + 1], for each k; shape (len(edges) - 1,)."""
         made = np.zeros(len(edges) - 1, dtype=np.int64)
         for piece in self._now():

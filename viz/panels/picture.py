@@ -111,7 +111,7 @@ def shades(activity: np.ndarray, here: np.ndarray, full: np.ndarray) -> np.ndarr
     busy = activity.astype(np.float32) / here
     # The busiest few in a hundred share one shade, so that a single one does not make all others pale.
     most = max(float(np.quantile(busy[full], 0.98)), float(busy.max()) / 10, 1e-9)
-    level = (np.sqrt(np.minimum(busy / most, 1.0)) * 254).astype(np.uint8)
+    level: np.ndarray = (np.sqrt(np.minimum(busy / most, 1.0)) * 254).astype(np.uint8)
     level[~full] = 255
     return level
 
