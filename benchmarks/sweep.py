@@ -21,12 +21,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from experiments.executor import Pool, attempt
+from experiments.executor import Pool
+from experiments.jobs import attempt
+from experiments.sweeps.claim import _new
 from experiments.sweeps.results import gather, load
 from experiments.sweeps.runs import codes_of, jobs_of, warm_up
 from experiments.sweeps.spec import specify
 from experiments.sweeps.statistics import summary
-from experiments.sweeps.sweep import _new
 
 RUNS = 300
 BIG = 100_000

@@ -17,7 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from experiments.errors import Interrupted, RunFailed, UsageProblem
-from experiments.executor import RESULTS, SUFFIX, Job, Outcome, Progress, execute, stored
+from experiments.executor import execute
+from experiments.jobs import RESULTS, SUFFIX, Job, Outcome, Progress, stored
 from sim.detectors.surrogates import LEAST, Surrogates
 
 if TYPE_CHECKING:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import multiprocessing
 import os
 import signal
 import sys
-import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from hashlib import sha256
-from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as ready_of
 from pathlib import Path
@@ -24,9 +18,21 @@ from types import ModuleType
 from typing import Any
 
 from experiments.errors import RunFailed, UsageProblem
+from experiments.jobs import (
+    RESULTS,
+    SUFFIX,
+    Job,
+    Outcome,
+    Progress,
+    Writer,
+    attempt,
+    done,
+    named,
+    reporter,
+    stored,
+)
 
-RESULTS, LOCK = "results", ".lock"
-SUFFIX = ".json"
+LOCK = ".lock"
 MOST_DEATHS = 10  # processes that one job may take with it before it counts as failed
 MOST_STILLBORN = 50  # processes in a row that may end before they are ready
 # Numerical libraries would otherwise start one thread for each core in each process.
@@ -39,54 +45,8 @@ ONE_THREAD = (
 )
 
 
-@dataclass(frozen=True)
-class Job:
-    """A piece of work as data: ``function`` is ``module:name``, called with ``arguments``, and returns JSON values.
-
-    ``name`` tells equal jobs from others where the caller knows better than the hash of the arguments.
-    """
-
-    function: str
-    arguments: Mapping[str, Any]
-    name: str = ""
-
-    @cached_property
-    def key(self) -> str:
-        """Its name, or sixteen digits of the hash of what the job is; the same job has the same result."""
-        if self.name:
-            return self.name
-        text = json.dumps([self.function, dict(self.arguments)], sort_keys=True, default=str)
-        return sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job: its value, or the traceback of its last attempt."""
-
-    job: Job
-    value: Any = None
-    error: str = ""
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a set of jobs is: counts, failures, and jobs per second since the start."""
-
-    done: int
-    total: int
-    failed: int
-    rate: float
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Expected time to the end, or None while nothing is done."""
-        return (self.total - self.done) / self.rate if self.rate > 0 else None
-
-
 READY = "ready"
-# Called in the worker with (folder, job, value, seconds); what it returns goes to the parent as the job's value.
-Writer = Callable[[Path, Job, Any, float], Any]
+WRITER = "experiments.jobs:write_result"
 
 
 @dataclass
@@ -97,20 +57,6 @@ class _Worker:
     pipe: Connection
     jobs: deque[Job] = field(default_factory=deque)
     ready: bool = False
-
-
-def stored(folder: Path, jobs: Sequence[Job]) -> dict[str, Outcome]:
-    """Results of ``jobs`` that are in ``folder``, by key; a file that cannot be read counts as missing."""
-    found = {}
-    for job in jobs:
-        path = folder / RESULTS / (job.key + SUFFIX)
-        try:
-            data = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        if isinstance(data, dict) and {"value", "seconds"} <= set(data):
-            found[job.key] = Outcome(job, data["value"], "", float(data["seconds"]))
-    return found
 
 
 def execute(
@@ -165,7 +111,7 @@ class Pool:
         *,
         workers: int | None = None,
         retries: int = 1,
-        writer: str = f"{__name__}:write_result",
+        writer: str = WRITER,
         warm: Job | None = None,
     ) -> None:
         """Args: as for ``execute``; ``writer`` is ``module:name`` of a ``Writer``; ``warm`` is done first in each process.
@@ -323,50 +269,6 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def reporter(before: int, total: int, progress: Callable[[Progress], None] | None) -> Callable[[Outcome], None]:
-    """A function that counts outcomes and tells ``progress``; ``before`` of ``total`` are done already."""
-    seen = {"done": before, "failed": 0}
-    first: list[float] = []
-
-    def report(outcome: Outcome) -> None:
-        seen["done"] += 1
-        seen["failed"] += bool(outcome.error)
-        # The first result carries the start of the processes and the compilation, which do not come again.
-        first.append(time.monotonic()) if not first else None
-        passed = max(time.monotonic() - first[0], 1e-9)
-        since = seen["done"] - before - 1
-        if progress:
-            progress(Progress(seen["done"], total, seen["failed"], since / passed))
-
-    return report
-
-
-class Here:
-    """Does jobs in this process, one after the other: for debuggers, and where starting processes costs more."""
-
-    def __init__(self, folder: Path, *, writer: str, retries: int = 1) -> None:
-        """Args: as for ``Pool``."""
-        self.folder, self.retries = folder, retries
-        self.write: Writer = _named(writer)
-
-    def __enter__(self) -> Here:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """Outcomes in order."""
-        for job in jobs:
-            for _ in range(1 + self.retries):
-                message = _done(job, self.folder, self.write)
-                if "error" not in message:
-                    break
-            if "disk" in message:
-                raise OSError(message["disk"])
-            yield Outcome(job, message.get("value"), message.get("error", ""), message.get("seconds", 0.0))
-
-
 def _hand_out(workers: Sequence[_Worker], waiting: deque[Job]) -> None:
     """Two jobs for each worker: one at work, one at hand, so that none waits for the next."""
     for worker in workers:
@@ -398,7 +300,7 @@ def _work(pipe: Connection, folder: str, writer: str, warm: Job | None) -> None:
     """The life of a worker: take a job, do it, write its result, say so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-    write: Writer = _named(writer)
+    write: Writer = named(writer)
     if warm is not None:
         attempt(warm)  # what is wrong with it will be wrong with the jobs, which say so
     with suppress(BrokenPipeError):
@@ -409,54 +311,6 @@ def _work(pipe: Connection, folder: str, writer: str, warm: Job | None) -> None:
         except (EOFError, OSError):
             return
         try:
-            pipe.send(_done(job, Path(folder), write))
+            pipe.send(done(job, Path(folder), write))
         except BrokenPipeError:  # the parent is gone; the result is written
             return
-
-
-def _named(function: str) -> Any:
-    """What ``module:name`` stands for."""
-    module, name = function.split(":")
-    return getattr(import_module(module), name)
-
-
-def _done(job: Job, folder: Path, write: Writer) -> dict[str, Any]:
-    """The message on a job that was done and written, or tried."""
-    message = attempt(job)
-    if "error" in message:
-        return message
-    try:
-        return {**message, "value": write(folder, job, message["value"], message["seconds"])}
-    except OSError as error:
-        return {"disk": unwritten(folder, error)}
-    except (TypeError, ValueError):
-        return {"error": f"{job.function} returned what JSON cannot hold.\n{traceback.format_exc(limit=5)}"}
-
-
-def attempt(job: Job) -> dict[str, Any]:
-    """Do a job here and now: its ``value`` and ``seconds``, or its ``error`` as a traceback."""
-    started = time.perf_counter()
-    try:
-        value = _named(job.function)(**job.arguments)
-    except Exception as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # a run that was stopped, and said so
-            raise KeyboardInterrupt from error
-        return {"error": traceback.format_exc(limit=20)}
-    return {"value": value, "seconds": time.perf_counter() - started}
-
-
-def unwritten(folder: Path, error: OSError) -> str:
-    """What to say when a result could not be written."""
-    return f"{folder}: a result could not be written ({error.strerror or error}); those before it are kept."
-
-
-def write_result(folder: Path, job: Job, value: Any, seconds: float) -> Any:
-    """Write a result under a temporary name and rename it; returns the value."""
-    path = folder / RESULTS / (job.key + SUFFIX)
-    made = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        made.write_text(json.dumps({"job": [job.function, dict(job.arguments)], "value": value, "seconds": seconds}))
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
-    return value

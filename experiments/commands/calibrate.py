@@ -11,7 +11,7 @@ import typer
 from experiments.commands._show import Json, below_home, emit, names, progress
 
 if TYPE_CHECKING:
-    from experiments.executor import Progress
+    from experiments.jobs import Progress
 
 HELP = """Measure false alarms on null worlds and power on planted ones, and write a table and a figure per detector.
 

@@ -11,7 +11,7 @@ from experiments.commands._show import Json, below_home, emit, progress
 from experiments.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from experiments.executor import Progress
+    from experiments.jobs import Progress
     from experiments.sweeps.estimate import Estimate
     from experiments.sweeps.sweep import Sweep
 

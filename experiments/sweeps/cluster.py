@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import RunFailed, UsageProblem
-from experiments.executor import MOST_DEATHS, ONE_THREAD, Job, Outcome, attempt, cores, unwritten
+from experiments.executor import MOST_DEATHS, ONE_THREAD, cores
+from experiments.jobs import Job, Outcome, attempt, unwritten
 from experiments.sweeps.results import append
 
 # Jobs at the scheduler at once, for each thread of the cluster: enough that none waits, few enough to stop quickly.

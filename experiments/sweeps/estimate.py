@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from experiments.executor import attempt, cores
+from experiments.executor import cores
+from experiments.jobs import attempt
 from experiments.report.words import duration, many
 from experiments.sweeps.runs import codes_of, jobs_of
 from experiments.sweeps.spec import Spec, plan_options, planned

@@ -15,7 +15,7 @@ from zlib import crc32
 import polars as pl
 
 from experiments.errors import UsageProblem
-from experiments.executor import Job
+from experiments.jobs import Job
 from sim.record.store import first_line, whole_file
 
 TABLES = ("runs", "windows", "structures")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import RunFailed
-from experiments.executor import Job
 from experiments.fingerprint import code_version
+from experiments.jobs import Job
 from experiments.sweeps.axes import Point
 from experiments.sweeps.measures import Seen, cell, measured, named
 from experiments.sweeps.spec import Spec, planned

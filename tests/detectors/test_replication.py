@@ -37,7 +37,7 @@ def test_too_few_runs_without_the_mechanism_show_no_cause(world):
 
 def test_what_isolated_twins_show_as_well_is_no_coordination(world):
     log, fresh, _nothing = world
-    one = levels(log, fresh=fresh, twins=fresh)
+    one = levels(log, fresh=fresh[:3], twins=fresh[:3])
     assert one.level == "significant"
     assert not one.discovered
     assert "something else than coordination" in one.sentence
@@ -45,7 +45,7 @@ def test_what_isolated_twins_show_as_well_is_no_coordination(world):
 
 def test_a_role_that_is_refilled_after_a_knock_out_keeps_its_level(world):
     log, fresh, _nothing = world
-    assert levels(log, fresh=fresh, knockouts=fresh).level == "replicated"
+    assert levels(log, fresh=fresh[:3], knockouts=fresh[:3]).level == "replicated"
 
 
 def test_without_fresh_seeds_nothing_is_replicated_or_causal(world):

@@ -24,7 +24,7 @@ from experiments.calibrate import (
 )
 from experiments.cli import call
 from experiments.errors import UsageProblem
-from experiments.executor import Outcome, stored
+from experiments.jobs import Outcome, stored
 from experiments.report.calibration import FAILS, HOLDS, UNSURE, summarised, write
 from scenarios.worlds.world import worlds
 from sim.detectors.core import detectors
@@ -37,7 +37,7 @@ SMALL = Study(worlds=10, repeats=0, detectors=("teams",), only=("random mixing",
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibration")
-    return folder, calibrate(SMALL, folder=folder, workers=2)
+    return folder, calibrate(SMALL, folder=folder, workers=1)
 
 
 def test_every_null_world_is_counted_once(made):

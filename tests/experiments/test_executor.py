@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import RunFailed, UsageProblem
-from experiments.executor import RESULTS, Job, Pool, execute, stored
+from experiments.executor import Pool, execute
+from experiments.jobs import RESULTS, Job, stored
 
 HERE = Path(__file__).parent
 
@@ -104,7 +105,7 @@ def test_impossible_numbers_are_refused(tmp_path, wrong):
 
 def test_two_at_once_in_one_folder_are_refused_and_a_killed_one_leaves_a_folder_that_can_go_on(tmp_path, work):
     script = (
-        "from experiments.executor import Job, execute\nfrom pathlib import Path\nimport sys\n"
+        "from experiments.executor import execute\nfrom experiments.jobs import Job\nfrom pathlib import Path\nimport sys\n"
         "if __name__ == '__main__':\n"
         "    jobs = [Job('labour_of_tests:slow', {'x': x}) for x in range(100)]\n"
         "    execute(jobs, folder=Path(sys.argv[1]), workers=1)\n"

@@ -184,7 +184,7 @@ engine.advance({until})
     tape = tmp_path / "tape.db"
     with serving(Settings(latency=0.03)) as (url, _):
         child = subprocess.Popen([sys.executable, "-c", code, url, str(tape)])
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline and rows_of(tape) < 12:
             time.sleep(0.02)
         child.send_signal(signal.SIGKILL)

@@ -14,7 +14,7 @@ from tests.topology.cases import DISCOVERED, HUB, LONG, PIPELINE, REWORK, make, 
 FRAME = 1 + 1e-9
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(topology=topologies(most_roles=7, most_edges=16))
 def test_any_topology_fits_the_frame_and_no_two_roles_share_a_place(topology):
     made = layered(topology)
@@ -30,7 +30,7 @@ def test_any_topology_fits_the_frame_and_no_two_roles_share_a_place(topology):
     assert layered(topology) == made
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(topology=topologies(most_roles=6), seed=st.integers(0, 9))
 def test_other_ids_give_the_same_places(topology, seed):
     order = np.random.default_rng(seed).permutation(len(topology.roles))
@@ -54,7 +54,7 @@ def test_layers_follow_the_flow_in_spite_of_loops():
     assert layer_of(HUB) == {"hub": 0} | {f"w{i}": 1 for i in range(6)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(topology=topologies(most_roles=6))
 def test_the_entry_is_in_the_first_layer(topology):
     assert layer_of(topology)[topology.entry] == 0
