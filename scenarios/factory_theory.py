@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags, identity
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import MatrixRankWarning, cg, spsolve
+from threadpoolctl import threadpool_limits
 
 from sim.spec import ParameterError
 
@@ -89,7 +90,9 @@ def _balanced_visits(passes: csr_matrix, entry: np.ndarray) -> np.ndarray:
     if (np.bincount(part, weights=ends) == 0).any():
         raise ParameterError(NEVER)
     left = csr_matrix(identity(len(entry)) - diags(scale) @ onward)
-    found, unfinished = cg(left, scale * entry, rtol=PRECISION, atol=0.0, maxiter=ROUNDS)
+    # On several threads sums would depend on their number, and so the arrivals and the log; and they take ten times longer.
+    with threadpool_limits(limits=1, user_api="blas"):
+        found, unfinished = cg(left, scale * entry, rtol=PRECISION, atol=0.0, maxiter=ROUNDS)
     if unfinished:
         raise ParameterError(NEVER)
     return np.asarray(entry + onward @ found)

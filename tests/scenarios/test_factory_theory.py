@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from scenarios import factory_theory
 from scenarios.factory_theory import chain_visits, hop_distribution, passing, rate_for_load, solve
@@ -114,6 +115,20 @@ def test_large_factories_are_solved_as_small_ones(graph, z, monkeypatch):
     direct = chain_visits(passes, entry)
     monkeypatch.setattr(factory_theory, "DENSE_LIMIT", 0)
     assert chain_visits(passes, entry) == pytest.approx(direct, rel=1e-10)
+
+
+def test_the_load_of_a_large_factory_is_that_of_any_number_of_threads():
+    """The arrivals follow from it, and so the log; from some 10,000 agents on a sum is shared between threads."""
+    agents = 20_000
+    ring = (np.arange(agents)[:, None] + [-1, 1]) % agents
+    do = np.random.default_rng(2).uniform(0.2, 0.9, agents)
+    passes = passing(2 * np.arange(agents + 1), ring.ravel(), do)
+    entry = np.random.default_rng(3).dirichlet(np.ones(agents))
+    made = {}
+    for threads in (1, 4):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            made[threads] = chain_visits(passes, entry)
+    assert np.array_equal(made[1], made[4])
 
 
 def test_work_out_of_reach_is_refused_however_large_the_factory(monkeypatch):
