@@ -281,4 +281,4 @@ def check(parts: Sequence[Part], scenario: Scenario, asking: Asking) -> None:
             cassette.close()
     if asking.cassette is None or asking.cassette_mode == "record":
         for model in models:
-            Provider(asking.of(model)).check()
+            Provider(asking.of(model)).check(money=asking.budget.money)

@@ -61,12 +61,7 @@ class Calls:
         """Say before the first call, in one sentence, what is plainly missing: ProviderProblem."""
         if self._ready:
             return
-        self.provider.check()
-        if self.account.budget.money is not None and self.provider.cost(tokens_in=1, tokens_out=1) is None:
-            raise ProviderProblem(
-                f"--budget-money: the price of model '{self.model.name}' is unknown, so money cannot be limited; "
-                "limit --budget-calls or --budget-tokens instead."
-            )
+        self.provider.check(money=self.account.budget.money)
         self._ready = True
 
     async def batch(self, live: Sequence[Pending], *, cassette: Cassette | None) -> dict[int, Stored]:

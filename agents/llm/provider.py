@@ -88,8 +88,12 @@ class Provider:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         return litellm
 
-    def check(self) -> None:
-        """ProviderProblem when the name says no provider, a key is missing, or the model takes no structured output."""
+    def check(self, *, money: float | None = None) -> None:
+        """Say what is plainly missing before anything is asked; ``money`` is the limit on US dollars, if there is one.
+
+        ProviderProblem when the name says no provider, a key is missing, the model takes no structured output, or money is
+        to be limited and its price is unknown.
+        """
         name, library = self.model.name, self.litellm
         try:
             _, provider, _, _ = library.get_llm_provider(name, api_base=self.model.base_url)
@@ -109,6 +113,11 @@ class Provider:
             supported = library.get_supported_openai_params(model=name.split("/", 1)[-1], custom_llm_provider=provider)
             if supported is not None and "response_format" not in supported:
                 raise ProviderProblem(self._no_schema())
+        if money is not None and self.cost(tokens_in=1, tokens_out=1) is None:
+            raise ProviderProblem(
+                f"--budget-money: the price of model '{name}' is unknown, so money cannot be limited; limit --budget-calls or "
+                "--budget-tokens instead."
+            )
 
     def _no_schema(self) -> str:
         return (

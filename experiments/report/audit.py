@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.report.markup import esc, lines, note, table
+from experiments.report.markup import Cell, Raw, esc, lines, note, table
 from experiments.report.words import number
+
+# What the value of a check is, by the check's name.
+MEANT = {
+    "option order": "share of choices of the option listed first",
+    "isolated twins": "share of twins, with nothing to remember, that choose what won in the run",
+    "labels": "how far the share of an option moves when two exchange their words",
+    "recognised": "share of answers that name the experiment",
+    "format": "distance of choices between two forms of the prompt, 0 to 1",
+    "neighbours' names": "share of choices of the neighbour with the lowest number",
+    "most met neighbour": "share of choices of the neighbour met most",
+}
 
 
 def prompt_audits(manifest: Mapping[str, Any]) -> str:
@@ -15,9 +26,10 @@ def prompt_audits(manifest: Mapping[str, Any]) -> str:
 
 
 def _one(made: Mapping[str, Any]) -> str:
-    rows = [
+    rows: list[list[Cell]] = [
         [
-            str(c["name"]), number(c["value"]), "" if c["low"] is None else f"{number(c['low'])} to {number(c['high'])}",
+            _named(str(c["name"])), number(c["value"]),
+            "" if c["low"] is None else f"{number(c['low'])} to {number(c['high'])}",
             "" if c["chance"] is None else number(c["chance"]), f"{c['n']:,}",
             ("✓ " if c["fine"] else "✗ ") + str(c["verdict"]),
         ]
@@ -35,3 +47,8 @@ def _one(made: Mapping[str, Any]) -> str:
         + (table(heads, rows, numeric=(1, 3, 4)) if rows else "")
         + (f"<p>Words in the prompts that say too much:</p>{lines(hits)}" if hits else note(words))
     )
+
+
+def _named(check: str) -> Raw:
+    said = MEANT.get(check, "")
+    return Raw(esc(check) + (f'<br><span class="quiet">{esc(said)}</span>' if said else ""))

@@ -18,6 +18,8 @@ class Raw:
 
 
 Cell = str | Raw
+# A cell of more letters is read as a sentence.
+SENTENCE = 40
 
 
 def _html(cell: Cell) -> str:
@@ -29,11 +31,13 @@ def table(
 ) -> str:
     """A table with column headers; the first cell of each row is its header; ``numeric`` columns are set right."""
     right = set(numeric)
+    # Columns of sentences: a narrow page would otherwise give them the width of a word.
+    prose = {i for row in rows for i, cell in enumerate(row) if i and isinstance(cell, str) and len(cell) > SENTENCE}
     top = "".join(f'<th scope="col"{_css(i in right)}>{esc(head)}</th>' for i, head in enumerate(heads))
     body = []
     for row in rows:
         cells = [f'<th scope="row">{_html(row[0])}</th>']
-        cells += [f"<td{_css(i in right)}>{_html(cell)}</td>" for i, cell in enumerate(row) if i]
+        cells += [f"<td{_css(i in right, i in prose)}>{_html(cell)}</td>" for i, cell in enumerate(row) if i]
         body.append(f"<tr>{''.join(cells)}</tr>")
     said = f"<caption>{esc(caption)}</caption>" if caption else ""
     return (
@@ -42,8 +46,8 @@ def table(
     )
 
 
-def _css(right: bool) -> str:
-    return ' class="number"' if right else ""
+def _css(right: bool, prose: bool = False) -> str:
+    return ' class="number"' if right else ' class="prose"' if prose else ""
 
 
 def folded(summary: str, body: str) -> str:
