@@ -28,14 +28,13 @@ def prompt_audits(manifest: Mapping[str, Any]) -> str:
 def _one(made: Mapping[str, Any]) -> str:
     rows: list[list[Cell]] = [
         [
-            _named(str(c["name"])), number(c["value"]),
+            _named(str(c["name"])), f"{_mark(c)} {c['verdict']}", number(c["value"]),
             "" if c["low"] is None else f"{number(c['low'])} to {number(c['high'])}",
             "" if c["chance"] is None else number(c["chance"]), f"{c['n']:,}",
-            ("✓ " if c["fine"] else "✗ ") + str(c["verdict"]),
         ]
         for c in made["checks"]
     ]  # fmt: skip
-    heads = ("check", "value", "95 % interval", "without effect", "answers", "verdict")
+    heads = ("check", "verdict", "value", "95 % interval", "without effect", "answers")
     refused = f'<p class="warning">Not called emergent: {esc(made["explained"])}.</p>' if made["explained"] else ""
     hits = [f"“{h['words']}” {h['does']}: {h['line']}" for h in made["hits"]]
     words = "The prompts hold no word that hands out a role, suggests a hierarchy or names what is hoped for."
@@ -44,7 +43,7 @@ def _one(made: Mapping[str, Any]) -> str:
         f"<p>{esc(made['model'])}: {made['calls']:,} calls were made for this audit; they count in the budget.</p>"
         + refused
         + cut
-        + (table(heads, rows, numeric=(1, 3, 4)) if rows else "")
+        + (table(heads, rows, numeric=(2, 4, 5)) if rows else "")
         + (f"<p>Words in the prompts that say too much:</p>{lines(hits)}" if hits else note(words))
     )
 
@@ -52,3 +51,8 @@ def _one(made: Mapping[str, Any]) -> str:
 def _named(check: str) -> Raw:
     said = MEANT.get(check, "")
     return Raw(esc(check) + (f'<br><span class="quiet">{esc(said)}</span>' if said else ""))
+
+
+def _mark(check: Mapping[str, Any]) -> str:
+    """What was not measured is neither fine nor wrong."""
+    return "✗" if not check["fine"] else "–" if check["value"] is None else "✓"
