@@ -109,7 +109,12 @@ def begin(session: Session) -> object:
     """Open what the page was started with, or start the session's world; returns what ends it."""
     place = asked_for()
     if place is not None:
-        session.attempt(lambda: session.open(opened(), name=place.name))
+
+        def show() -> None:
+            log, command = opened()
+            session.open(log, name=place.name, command=command)
+
+        session.attempt(show)
     else:
         session.start()
     session.trouble.value = session.trouble.value or session.apology

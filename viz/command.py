@@ -11,14 +11,15 @@ from viz.session import Session
 
 @solara.component
 def Command(session: Session, plan: Plan | None = None) -> None:
-    """The command of ``plan``, or of the run that is looked at; nothing for a log that was there already."""
+    """The command of ``plan``, or of the run that is looked at; for a log that was there already, what shows it."""
     session.world.value  # noqa: B018  another world, another command
     session.beat.value  # noqa: B018  something may have been done by hand
-    shown = plan or (session.run.plan if session.run is not None else None)
-    if shown is None:
+    made = plan or (session.run.plan if session.run is not None else None)
+    command = session.command if made is None else made.command()
+    if not command:
         return
     by_hand = "" if plan is not None or not session.acts else " (without what was done by hand)"
     with solara.Div(classes=["line", "tight", "made"]):
-        words(f"Made by{by_hand}", tag="span", classes=["quiet"])
-        words(shown.command(), tag="code", data_made="command")
-        button("Copy", lambda: session.copy(shown.command()), about="Copy the command that makes this again")
+        words("Shown by" if made is None else f"Made by{by_hand}", tag="span", classes=["quiet"])
+        words(command, tag="code", data_made="command", title=command)
+        button("Copy", lambda: session.copy(command), about="Copy the command that makes this again")

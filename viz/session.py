@@ -59,6 +59,7 @@ class Session:
         run: The live world, or None when a stored log is looked at.
         stored: The stored log that is looked at, or None.
         title: Name of what is looked at.
+        command: The command that shows the stored log again; empty for a run, whose plan knows its own.
     """
 
     def __init__(self, choice: Choice | None = None) -> None:
@@ -91,6 +92,7 @@ class Session:
         self.run: LiveRun | None = None
         self.stored: Log | None = None
         self.title = first.scenario
+        self.command = ""
         self._tape: Tape | None = None
         self._stage: Stage | None = None
         self._built: LiveRun | None = None
@@ -156,11 +158,11 @@ class Session:
         self.world.value += 1
         self.frame.value += 1
 
-    def open(self, log: Log, *, name: str) -> None:
-        """Look at a log that is there already instead of a running world."""
+    def open(self, log: Log, *, name: str, command: str = "") -> None:
+        """Look at a log that is there already instead of a running world; ``command`` shows it again."""
         self.close()
         self._forget()
-        self.stored, self.title = log, name
+        self.stored, self.title, self.command = log, name, command
         self._tape = tape_of(log.events)
         self.world.value += 1
         self.search()
@@ -171,6 +173,7 @@ class Session:
         self.trouble.value, self.found.value, self.cursor.value = "", None, None
         self.chosen.value, self.hovered.value, self.agent.value = None, None, -1
         self.searching.value = False
+        self.command = ""
         self._stage, self.stored, self._tape, self._met, self._drawn = None, None, None, None, None
         self._asked, self._took = time.monotonic() - AGAIN + 1.5, 0.0
 

@@ -133,6 +133,7 @@ def test_a_stored_run_is_seen_in_the_same_page(browser, runs):
         page.goto(served.url)
         page.wait_for_selector(".swarm-graph canvas[data-drawn]")
         assert name in page.locator(".rule").inner_text()
+        assert page.locator("[data-made=command]").first.inner_text() == f"swarmscope ui runs/{name}"
         assert page.locator(".swarm-graph canvas").get_attribute("data-agents") == "16"
         end = number(page, "time")
         page.keyboard.press("ArrowLeft")

@@ -77,7 +77,7 @@ panels.add("acts")(
         "What you did, and what followed",
         "Each act by hand is an event of the log; measures before and after it.",
         Acts,
-        order=20,
+        order=35,
         shown=lambda session: session.stored is None,
     )
 )

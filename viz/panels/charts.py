@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import solara
 
+from experiments.report.words import number
 from viz.analyst import Found
 from viz.command import Command
 from viz.panels.panel import Panel, panels
@@ -39,7 +40,7 @@ def Charts(session: Session) -> None:
     )
     Command(session)
     if found is not None and read:
-        words(f"Instruments as of time {found.until:.4g}; events as they happen.", classes=["quiet"])
+        words(f"Instruments as of time {number(found.until)}; events as they happen.", classes=["quiet"])
 
 
 def busy(tape: Tape, *, now: float, end: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from experiments.detect import TABLES
 from experiments.readable import any_log, is_log
 from viz.entries import Field
 from viz.files import inside, runs_folder
+from viz.opening import shown_by
 from viz.panels.panel import Panel, panels
 from viz.parts import button, words
 from viz.session import Session
@@ -58,7 +59,8 @@ def open_run(session: Session, name: str, columns: str) -> None:
     def act() -> None:
         place: Path = inside(name)
         mapping = {} if is_log(place) else pairs(list(names(columns) or ()), option="columns")
-        session.open(any_log(place, columns=mapping or None), name=name)
+        log = any_log(place, columns=mapping or None)
+        session.open(log, name=name, command=shown_by(place, columns=mapping))
 
     session.attempt(act)
 

@@ -58,7 +58,7 @@ function render({ model, el }) {
     palette: () => { data.palette = model.get("palette"); },
     since: () => { data.since = model.get("since"); },
     caption: () => { canvas.setAttribute("aria-label", model.get("caption")); },
-    height: () => { box.style.height = model.get("height") + "px"; },
+    height: () => { data.high = model.get("height"); box.style.height = data.high + "px"; },
   };
 
   function ask() {
@@ -72,7 +72,8 @@ function render({ model, el }) {
   }
 
   function radius(i) {
-    const size = data.n > 400 ? 3 : data.n > 150 ? 4.5 : 7;
+    // In a small picture the marks are smaller too.
+    const size = (data.n > 400 ? 3 : data.n > 150 ? 4.5 : 7) * Math.min(1, 0.25 + (0.75 * data.high) / 480);
     const load = data.loads.length === data.n ? Math.min(data.loads[i], 25) : 0;
     return size * (1 + 0.2 * Math.sqrt(load));
   }
