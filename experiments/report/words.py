@@ -52,6 +52,8 @@ def measured(value: object, unit: str) -> str:
         return "–"
     if unit == "share" and isinstance(value, int | float):
         return f"{number(100 * value)} %"
+    if unit[:1].isdigit():  # a formula, as 1 - cosine
+        return f"{number(value)} ({unit})"
     return f"{number(value)} {unit}".strip()
 
 
@@ -161,7 +163,9 @@ def _sure(found: Sequence[Mapping[str, Any]]) -> str:
     how = "Nobody assigned a role; it is read off who did what."
     if all(s.get("rival") for s in found):
         how = "That they do as those they heard is tested; why this option won is not, for nobody was asked alone."
-    return f"Claim level: {told} ({best}: {LEVEL_WORDS[best]}). {how}"
+    if len(levels) == 1:
+        return f"Claim level: {best if len(found) == 1 else told} ({LEVEL_WORDS[best]}). {how}"
+    return f"Claim levels: {told} ({best}: {LEVEL_WORDS[best]}). {how}"
 
 
 def _why_nothing(report: Mapping[str, Any], alpha: float) -> str:
