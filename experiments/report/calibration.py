@@ -75,14 +75,16 @@ def _summary(made: Calibration) -> Iterator[str]:
     worst = whole.sort("rate", descending=True).row(0, named=True)
     rows = [summarised(part) for _, part in made.tests.filter("holds").group_by("detector", "claim", "null")]
     verdicts = [row["verdict"] for row in rows]
+    failing, together = verdicts.count(FAILS), sum(row["all"]["high"] <= BOUND for row in rows)
     yield "## What holds\n"
     count, found = (int(whole[name].to_numpy().sum()) for name in ("worlds", "discovered"))
     yield (
         f"{count:,} worlds without structure, of {whole.height} kinds with {_span(whole['worlds'])} worlds each. Something "
         f"was called discovered in {found / max(count, 1):.1%} of them, at most in {_said(worst)} of a kind "
-        f"(*{worst['world']}*; the aim is {LEVEL:.0%}). Of {len(rows)} claims {verdicts.count(HOLDS)} keep within {BOUND:.1%}, "
-        f"{verdicts.count(UNSURE)} may keep to the level, which these worlds are too few to say, and "
-        f"{verdicts.count(FAILS)} do not.\n"
+        f"(*{worst['world']}*; the aim is {LEVEL:.0%}). Of {len(rows)} claims {verdicts.count(HOLDS)} keep within {BOUND:.1%} in "
+        f"every kind, {verdicts.count(UNSURE)} may keep to the level, which these worlds are too few to say, and "
+        f"{failing} {'does' if failing == 1 else 'do'} not. Over all kinds together {together} of them keep within "
+        f"{BOUND:.1%}.\n"
     )
     yield (
         "For each claim: kinds of null world in which what it says is not so, tests in all of them, the rate at which the "
