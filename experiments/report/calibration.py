@@ -82,8 +82,8 @@ def _summary(made: Calibration) -> Iterator[str]:
         f"{count:,} worlds without structure, of {whole.height} kinds with {_span(whole['worlds'])} worlds each. Something "
         f"was called discovered in {found / max(count, 1):.1%} of them, at most in {_said(worst)} of a kind "
         f"(*{worst['world']}*; the aim is {LEVEL:.0%}). Of {len(rows)} claims {verdicts.count(HOLDS)} keep within "
-        f"{BOUND:.1%} in every kind, {verdicts.count(UNSURE)} may keep to the level, which these worlds are too few to say, and "
-        f"{failing} {'does' if failing == 1 else 'do'} not. Over all kinds together {together} of them keep within "
+        f"{BOUND:.1%} in every kind, {verdicts.count(UNSURE)} may keep to the level, which these worlds are too few to say, "
+        f"and {failing} {'does' if failing == 1 else 'do'} not. Over all kinds together {together} of them keep within "
         f"{BOUND:.1%}.\n"
     )
     yield (
