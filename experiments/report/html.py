@@ -9,7 +9,7 @@ from typing import Any
 from experiments.analysis import Analysis
 from experiments.report import pictures, tables
 from experiments.report.audit import prompt_audits
-from experiments.report.markup import esc, note, prose, section
+from experiments.report.markup import esc, note, section
 from experiments.report.words import headline, many, measured, number
 
 
@@ -93,6 +93,6 @@ def _organisation(analysis: Analysis) -> str:
     words = f"Of {many(len(analysis.ranked), 'structure')}, {best.id} has the highest claim, then the most agents."
     pictured = pictures.roles_picture(analysis, best)
     return (
-        f"<p>{tables.badge(best)} {esc(words if len(analysis.ranked) > 1 else '')}</p><p>{prose(best.sentence)}</p>"
+        f"<p>{tables.badge(best)} {esc(words if len(analysis.ranked) > 1 else '')}</p><p>{esc(best.sentence)}</p>"
         f"{pictured}{agents}"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sim.topology.ink import xml as esc
 
-__all__ = ["Raw", "esc", "folded", "lines", "note", "prose", "section", "table"]
+__all__ = ["Raw", "esc", "folded", "lines", "note", "section", "table"]
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,6 @@ def table(
 
 def _css(right: bool, prose: bool = False) -> str:
     return ' class="number"' if right else ' class="prose"' if prose else ""
-
-
-def prose(sentence: str) -> str:
-    """A sentence as HTML; its arrows are signs, for a line may end within those of two letters."""
-    return esc(sentence.replace("->", "→"))
 
 
 def folded(summary: str, body: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.analysis import Analysis
 from experiments.report.charts import bars
-from experiments.report.markup import Raw, esc, folded, lines, note, prose, table
+from experiments.report.markup import Raw, esc, folded, lines, note, table
 from experiments.report.pictures import roles_picture
 from experiments.report.words import LEVEL_WORDS, LEVELS, duration, listed, many, measured, number, p_value, size
 from sim.detectors.nulls import NULLS
@@ -52,7 +52,7 @@ def _card(analysis: Analysis, s: Structure, *, graph: bool) -> str:
     rows = [(name, Raw(text)) for name, text in _facts(s)]
     picture = roles_picture(analysis, s) if graph else ""
     return (
-        f'<article class="card"><h3>{esc(heading)} {badge(s)}</h3><p>{prose(s.sentence)}</p>'
+        f'<article class="card"><h3>{esc(heading)} {badge(s)}</h3><p>{esc(s.sentence)}</p>'
         f"{folded('Evidence', table(['what', 'value'], rows))}"
         f"{folded('Roles and their agents', _roles(s))}{folded('Role graph', picture) if picture else ''}</article>"
     )

@@ -284,15 +284,20 @@ def _survived(made: Structure) -> str:
     return beat + same[made.relabelling]
 
 
+def _time(value: float) -> str:
+    """A time of the log: to the whole from a thousand on, for it may count seconds of an epoch, else three digits."""
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
+
+
 def _worded(made: Structure, words: Words) -> Structure:
     """The structure with its sentence."""
     few = ", ".join(str(a) for a in made.members[:NAMED]) + (", ..." if len(made.members) > NAMED else "")
     unit = f" {made.unit}" if made.unit else ""
-    half = f"{made.half_life:.3g}" if made.half_life is not None else "longer than the log"
+    half = _time(made.half_life) if made.half_life is not None else "longer than the log"
     text = (
         f"{words.finding} ({len(made.members)} agents: {few}); score {made.score:.3g}{unit} against {made.chance:.3g} "
-        f"by chance (p = {made.p:.2g}, q = {made.q:.2g}), level {made.level}, seen from {made.windows[0]:.6g} to "
-        f"{made.windows[1]:.6g} (lifetime {made.lifetime:.6g}, half-life {half}){_survived(made)}; "
+        f"by chance (p = {made.p:.2g}, q = {made.q:.2g}), level {made.level}, seen from {_time(made.windows[0])} to "
+        f"{_time(made.windows[1])} (lifetime {_time(made.lifetime)}, half-life {half}){_survived(made)}; "
         f"it would be refuted by {words.refuted_by.rstrip('.')}"
     )
     if made.predefined:

@@ -252,7 +252,7 @@ def _portrait(window: Window, candidate: Candidate, kind: str) -> Portrait:
         "estimates_agree": agree,
         "declared": detail["declared"],
         "tree": detail["tree"],
-        "chain": " -> ".join(f"{name} ({len(agents)})" for name, agents in roles.items()),
+        "chain": " → ".join(f"{name} ({len(agents)})" for name, agents in roles.items()),
     }
     facts.update(_reached(links, detail) if detail["tree"] else {})
     if detail["tree"]:

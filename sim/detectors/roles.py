@@ -222,7 +222,7 @@ def _words(_candidate: Candidate, kind: str, portrait: Portrait) -> Words:
 
 
 def _words_of_pipeline(facts: Mapping[str, Any]) -> Words:
-    sizes = " -> ".join(str(s) for s in facts["sizes"])
+    sizes = " → ".join(str(s) for s in facts["sizes"])
     return Words(
         "contacts run through stages as a pipeline",
         f"contacts run through {len(facts['sizes'])} stages ({sizes} agents), {facts['one step']:.0%} of what goes beyond the "

@@ -166,7 +166,7 @@ def portrait(window: Window, key: int) -> Portrait:
 
 def _chain(roles: Mapping[str, Ints]) -> str:
     """The stages in order with how many agents each has; those who belong to none come last, apart."""
-    settled = " -> ".join(f"{name} ({len(agents)})" for name, agents in roles.items() if name != UNSETTLED)
+    settled = " → ".join(f"{name} ({len(agents)})" for name, agents in roles.items() if name != UNSETTLED)
     return settled + (f", besides {len(roles[UNSETTLED])} unsettled" if UNSETTLED in roles else "")
 
 
