@@ -1,7 +1,9 @@
 """Mind card: how a mind decides when alone, how it answers to others, and what else moves it, with intervals.
 
 Alone: probes without a memory. Others: probes with a memory of so many acts, k of which took one of two options. Order and
-label: the same probes with the options listed otherwise, and with the words of the two options exchanged.
+label: the probes alone with the options listed otherwise, and with the words of the two options exchanged. Where words are
+invented nobody can take one that it has not heard: nothing is weighed alone, every memory tells of both words, and order and
+label are read where it tells of both alike.
 """
 
 from __future__ import annotations
@@ -10,21 +12,24 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from agents.table_mind import Z, wilson
-from experiments.mind_probes import Maker, Stage, order_shown, swapped
+from experiments.mind_probes import NEW, Maker, Stage, order_shown, swapped
 from sim.record.log import Log
 from sim.record.store import empty_events
+from sim.spec import ParameterError
 from sim.world.batches import Asker
 from sim.world.due import Answer, Due
 from sim.world.view import NO_CHOICE
 
 SCHEMA_VERSION = 1
+# Stands for every word that was made up, among the things chosen alone.
+NEW_CODE = -1
 Progress = Callable[[float, float, str], None]
 
 
@@ -103,7 +108,7 @@ def card(
         progress: Called with (done, total, what).
     """
     say = progress or (lambda _d, _t, _w: None)
-    total = samples * (2 + sum(m + 1 for m in heard))
+    total = samples * (2 + place.invented + sum(len(_supports(place, m)) for m in heard))
     mind = make(place.scenario)
     said: list[Answers] = []
 
@@ -117,25 +122,30 @@ def card(
         alone = asked([place.probe(i, seed=seed) for i in range(samples)], "asking it alone")
         levels = []
         for many in heard:
-            for k in range(many + 1):
+            for k in _supports(place, many):
                 base = seed + 1000 * many + k + 1
                 dues = [place.probe(i, heard=place.shuffled(k, many, i, seed=base), seed=base) for i in range(samples)]
                 levels.append(
                     _level(place, k, many, asked(dues, f"{k} of {many} others took the first option").codes())
                 )
-        readings = _alone(place, alone) | _response(levels)
-        readings |= _order(place, mind, alone) if reads else _unread("order_effect", "it sees no order")
+        even = alone
+        if place.invented:
+            dues = [place.even(i, acts=heard[0], seed=seed) for i in range(samples)]
+            even = asked(dues, "asking it where both words were heard alike")
+        readings = _alone(place, alone) | _response(levels) | _inventing(place, even)
+        readings |= _order(place, mind, even) if reads else _unread("order_effect", "it sees no order")
         ledger = mind.beside(Log(events=empty_events())).ledger
     finally:
         mind.close()
     if reads and place.named:
         other = make(swapped(place.scenario, place.pair))
         try:
-            turned = asked([place.probe(i, seed=seed + 7) for i in range(samples)], "exchanging the words", of=other)
+            dues = [place.even(i, acts=heard[0], seed=seed + 7) for i in range(samples)]
+            turned = asked(dues, "exchanging the words", of=other)
             more = other.beside(Log(events=empty_events())).ledger
         finally:
             other.close()
-        readings |= _label(place, alone, turned)
+        readings |= _label(place, even, turned)
         ledger = ledger if more is None or ledger is None else pl.concat([ledger, more])
     else:
         readings |= _unread(
@@ -150,24 +160,39 @@ def card(
     )  # fmt: skip
 
 
+def _supports(place: Stage, many: int) -> range:
+    """How many of the acts that are remembered may have taken the first option.
+
+    Who heard one of two invented words only cannot take the other one: that it does not says nothing about others' force.
+    """
+    if not place.invented:
+        return range(many + 1)
+    if many < 3:
+        raise ParameterError(
+            f"card: words are invented here, and a memory has to tell of both; expected 3 acts or more (--heard), got {many}."
+        )
+    return range(1, many)
+
+
 def _words(place: Stage) -> dict[int, str]:
-    assert place.scenario.options is not None
-    due = place.views[0]
-    return {c.code: c.words for c in place.scenario.options(due.view, (), due.draws)}
+    return {c.code: c.words for c in place.choices(place.even(0, acts=2))}
 
 
 def _shares(place: Stage, alone: Answers) -> tuple[dict[str, Any], ...]:
-    """What an isolated mind chooses, option by option, with the share that chance would give."""
-    codes = [c for c in alone.codes() if c is not None]
-    assert place.scenario.options is not None
+    """What an isolated mind chooses, option by option, with the share that chance would give; all new words are one."""
     chance: Counter[int] = Counter()
     words: dict[int, str] = {}
-    for due in alone.dues:
-        choices = place.scenario.options(due.view, (), due.draws)
+    counts: Counter[int] = Counter()
+    for due, chosen in zip(alone.dues, alone.codes(), strict=True):
+        choices = place.choices(due)
+        new = {c.code for c in choices if NEW in c.features}
         for c in choices:
-            chance[c.code] += 1 / len(choices)  # type: ignore[assignment]
-            words[c.code] = c.words
-    counts, n = Counter(codes), len(codes)
+            code = NEW_CODE if c.code in new else c.code
+            chance[code] += 1 / len(choices)  # type: ignore[assignment]
+            words[code] = c.words
+        if chosen is not None:
+            counts[NEW_CODE if chosen in new else chosen] += 1
+    n = counts.total()
     made = []
     for code in sorted(chance, key=lambda c: (-counts[c], c)):
         low, high = wilson(counts[code], n)
@@ -181,6 +206,11 @@ def _shares(place: Stage, alone: Answers) -> tuple[dict[str, Any], ...]:
 
 def _alone(place: Stage, alone: Answers) -> dict[str, Reading]:
     """The share of the first of the two options when alone, and the field that stands for it."""
+    if place.invented:
+        none = Reading(
+            None, unit="share", note="not defined: words are invented, and who has heard none knows none of the two"
+        )
+        return {"solo_share": none, "solo_bias": replace(none, unit="field h")}
     codes = [c for c in alone.codes() if c in place.pair]
     n, first = len(codes), sum(c == place.pair[0] for c in codes)
     if n == 0:
@@ -192,6 +222,19 @@ def _alone(place: Stage, alone: Answers) -> dict[str, Reading]:
         "solo_share": Reading(first / n, low, high, 0.5, n, "share", "first option of the two, when alone"),
         "solo_bias": Reading(bound[0], bound[1], bound[2], 0.0, n, "field h", "share = (1 + tanh h) / 2"),
     }
+
+
+def _inventing(place: Stage, even: Answers) -> dict[str, Reading]:
+    """How often a new word is made up by who has heard both of the two; nothing where words cannot be invented."""
+    if not place.invented:
+        return {}
+    known = [c for c in even.codes() if c is not None]
+    if not known:
+        return {"inventing": Reading(None, unit="share", note="no decision could be had")}
+    new = sum(c not in place.pair for c in known)
+    low, high = wilson(new, len(known))
+    note = "a new word although both were heard; the answers to others leave new words out"
+    return {"inventing": Reading(new / len(known), low, high, 1 / 3, len(known), "share", note)}
 
 
 def _level(place: Stage, first: int, many: int, codes: Sequence[int | None]) -> Level:
@@ -264,12 +307,11 @@ def _one_more(levels: Sequence[Level], many: int) -> Reading:
     return Reading(effect, effect - Z * se, effect + Z * se, 0.0, low.n + high.n, "probability (gamma)", note)
 
 
-def _order(place: Stage, mind: Asker, alone: Answers) -> dict[str, Reading]:
+def _order(place: Stage, mind: Asker, even: Answers) -> dict[str, Reading]:
     """How much oftener than by chance the option listed first is taken."""
-    assert place.scenario.options is not None
     hits, chance, n = 0, 0.0, 0
-    for due, code in zip(alone.dues, alone.codes(), strict=True):
-        choices = place.scenario.options(due.view, (), due.draws)
+    for due, code in zip(even.dues, even.codes(), strict=True):
+        choices = place.choices(due)
         order = order_shown(mind, due, choices)
         if code is None or order is None:
             continue
@@ -284,10 +326,10 @@ def _order(place: Stage, mind: Asker, alone: Answers) -> dict[str, Reading]:
     return {"order_effect": Reading(hits / n - rest, low - rest, high - rest, 0.0, n, "share", note)}
 
 
-def _label(place: Stage, alone: Answers, turned: Answers) -> dict[str, Reading]:
+def _label(place: Stage, even: Answers, turned: Answers) -> dict[str, Reading]:
     """How far the share of an option moves when the words of the two are exchanged."""
     shares = []
-    for said in (alone, turned):
+    for said in (even, turned):
         codes = [c for c in said.codes() if c in place.pair]
         if not codes:
             return {"label_effect": Reading(None, note="neither of the two options was ever chosen")}

@@ -20,15 +20,21 @@ from sim.world.view import PARTNER, Draws
 
 MOST_VIEWS = 8
 LOOK_UNTIL = 6.0
-SLOT = "slot"
+SLOT, NEW, VERB = "slot", "new", "verb"
 
 
 class Looker:
-    """Answers anything by lot and keeps the first few unlike views with a choice in them."""
+    """Answers anything by lot and keeps the first few unlike views with a choice in them.
+
+    Where words are invented there is no choice without a memory: the views in which all one can do is to invent are kept
+    apart, and so are the words that were offered to who had heard them.
+    """
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.views: dict[str, Due] = {}
+        self.bare: dict[str, Due] = {}
+        self.words: dict[int, None] = {}
 
     def ask(self, dues: Sequence[Due]) -> Future[list[Answer]]:
         """A draw for each."""
@@ -43,6 +49,9 @@ class Looker:
             alone = self.scenario.options(due.view, (), due.draws)
             if len(alone) > 1 and len(self.views) < MOST_VIEWS:
                 self.views.setdefault(name, replace(due, state=None, memory=()))
+            elif all(NEW in c.features for c in alone) and len(self.bare) < MOST_VIEWS:
+                self.bare.setdefault(name, replace(due, state=None, memory=()))
+                self.words.update(dict.fromkeys(_plain(choices)))
         done.set_result(made)
         return done
 
@@ -64,6 +73,7 @@ class Stage:
         pair: Codes of the two options, for every view the same.
         named: True when options have names of their own, False when neighbours are numbered anew each time.
         engine: The engine the views come from, for rules' parameters and columns.
+        invented: True when the pair are words that agents made up: only who has heard one can take it.
     """
 
     scenario: Scenario
@@ -71,6 +81,7 @@ class Stage:
     pair: tuple[int, int]
     named: bool
     engine: Engine
+    invented: bool = False
 
     def probe(self, number: int, *, heard: Sequence[int] = (), seed: int = 0) -> Due:
         """Probe ``number``: a view, draws of its own, and a memory of others taking the options ``heard``, oldest first."""
@@ -79,6 +90,20 @@ class Stage:
         about = int(getattr(due.view, "task", -1))
         memory = tuple(Heard(PARTNER, code, 1.0, about) for code in heard)
         return replace(due, draws=draws, memory=memory, state=None, agent=number, time=0.0)
+
+    def even(self, number: int, *, acts: int, seed: int = 0) -> Due:
+        """Probe ``number`` under the least pressure there is: alone, or where words are invented, having heard both alike.
+
+        ``acts`` is the size of that memory; an odd one is rounded down, for half of it tells of each word.
+        """
+        half = max(1, acts // 2)
+        heard = self.shuffled(half, 2 * half, number, seed=seed) if self.invented else ()
+        return self.probe(number, heard=heard, seed=seed)
+
+    def choices(self, due: Due) -> Sequence[Choice]:
+        """What can be chosen in a probe."""
+        assert self.scenario.options is not None
+        return self.scenario.options(due.view, due.memory, due.draws)
 
     def shuffled(self, first: int, many: int, number: int, *, seed: int) -> list[int]:
         """A memory of ``many`` acts, ``first`` of which took the pair's first option, in an order drawn by key."""
@@ -91,7 +116,8 @@ def stage(
 ) -> Stage:
     """Look at a scenario: which views occur and which two options can be weighed against each other.
 
-    ParameterError when the scenario leaves nothing to decide, or never offers two options of one kind.
+    Where words are invented these are the first two that somebody heard. ParameterError when the scenario leaves nothing to
+    decide, or never offers two options of one kind.
     """
     from sim.world.batches import Mixture
 
@@ -105,7 +131,8 @@ def stage(
     mixture = Mixture((rule,), np.full(n, -1), np.zeros(n, np.int64), (looker,))
     engine = Engine(scenario, values=values, seed=seed, rule=rule, rule_name=name, mixture=mixture, compiled=False)
     for _ in engine.slices(LOOK_UNTIL, None, steps=200):
-        if len(looker.views) >= MOST_VIEWS or (len(looker.views) and engine.now > LOOK_UNTIL / 2):
+        enough = len(looker.views) > 0 or len(looker.words) > 1
+        if len(looker.views) >= MOST_VIEWS or (enough and engine.now > LOOK_UNTIL / 2):
             break
     found: dict[tuple[int, int], list[Due]] = {}
     named = True
@@ -114,10 +141,13 @@ def stage(
         if pair is not None:
             found.setdefault(pair[:2], []).append(due)
             named = pair[2]
+    if not found and len(looker.words) > 1:
+        first, second, *_ = looker.words
+        return Stage(scenario, tuple(looker.bare.values()), (first, second), named=True, engine=engine, invented=True)
     if not found:
         raise ParameterError(
-            f"scenario '{scenario.name}': no view offers two options that every agent knows alike; choose parameters in "
-            "which it does (naming: --preset pool)."
+            f"scenario '{scenario.name}': no view offers two options that can be weighed against each other; choose "
+            "parameters in which one does (with more agents, neighbours or words)."
         )
     pair2, views = max(found.items(), key=lambda item: len(item[1]))
     return Stage(scenario, tuple(views), pair2, named, engine)
@@ -125,14 +155,19 @@ def stage(
 
 def _pair(choices: Sequence[Choice]) -> tuple[int, int, bool] | None:
     """Two options of one kind: the first two names, or the same thing done with two neighbours."""
-    plain = [c.code for c in choices if SLOT not in c.features and "new" not in c.features and "verb" not in c.features]
+    plain = _plain(choices)
     if len(plain) > 1:
         return plain[0], plain[1], True
-    for verb in dict.fromkeys(c.features.get("verb", -1) for c in choices if SLOT in c.features):
-        same = [c.code for c in choices if SLOT in c.features and c.features.get("verb", -1) == verb]
+    for verb in dict.fromkeys(c.features.get(VERB, -1) for c in choices if SLOT in c.features):
+        same = [c.code for c in choices if SLOT in c.features and c.features.get(VERB, -1) == verb]
         if len(same) > 1:
             return same[0], same[1], False
     return None
+
+
+def _plain(choices: Sequence[Choice]) -> list[int]:
+    """Codes of the options that have names of their own."""
+    return [c.code for c in choices if not c.features.keys() & {SLOT, NEW, VERB}]
 
 
 def swapped(scenario: Scenario, pair: tuple[int, int]) -> Scenario:

@@ -16,6 +16,7 @@ NAMES = {
     "majority_force": "Majority force beta",
     "coupling": "Coupling J: force of one act",
     "one_more": "One more of the others: gamma",
+    "inventing": "New words beside known ones",
     "order_effect": "Option-order effect",
     "label_effect": "Label effect",
     "lost": "Decisions that could not be had",
@@ -69,7 +70,7 @@ def headline(made: Card) -> str:
         made.readings["solo_share"],
         next(r for k, r in made.readings.items() if k.startswith("majority_force")),
     )
-    words = "Alone it chose neither of the two options."
+    words = f"Share of the first option when alone: {solo.note}."
     if solo.value is not None:
         even = solo.low is not None and solo.high is not None and solo.low <= 0.5 <= solo.high
         words = f"Alone it takes the first of two options {solo.value:.0%} of the time" + (
@@ -89,7 +90,10 @@ def lines(made: Card) -> list[str]:
     width = max(len(_name(key)) for key in made.readings)
     return [
         headline(made),
-        *(f"{_name(key):{width}}  {_value(r)} {_bounds(r)} {r.unit}".rstrip() for key, r in made.readings.items()),
+        *(
+            f"{_name(key):{width}}  {_value(r)} {_bounds(r)} {r.unit if r.value is not None else f'({r.note})'}".rstrip()
+            for key, r in made.readings.items()
+        ),
     ]
 
 
@@ -112,7 +116,8 @@ def _bounds(reading: Reading) -> str:
 
 def _curves(made: Card) -> list[str]:
     sizes = sorted({level.many for level in made.levels})
-    told = "Share that takes the first option, {many} acts remembered; dots with 95 % intervals; dashed: no answer to others."
+    told = "Share that takes the first option, {many} acts remembered; dots with 95 % intervals"
+    told += "." if made.readings["solo_share"].value is None else "; dashed: no answer to others."
     return [
         f'<figure class="chart">{_curve([v for v in made.levels if v.many == many], made)}'
         f"<figcaption>{told.format(many=many)}</figcaption></figure>"
