@@ -110,10 +110,10 @@ def test_a_mesa_model_takes_the_minds_of_the_command_line():
     )
     model.step()
     asked = set(np.flatnonzero(model.engine.minds["asked"]))
-    rows = model.engine.batches.mixture.askers[0].rows
+    decided = model.engine.batches.mixture.askers[0].frame()
     assert len(asked) == 12
-    assert {row[0] for row in rows} <= asked
-    assert len(rows) > 5
+    assert set(decided["agent"]) <= asked
+    assert decided.height > 5
     model.close()
     with pytest.raises(ParameterError, match="cannot be decided by 'nobody'"):
         model_class(scenarios.get("naming"))(mind=Mind("nobody"))
