@@ -12,7 +12,7 @@ import polars as pl
 from sim.detectors import audit
 from sim.detectors.core import Candidate, Detector, Portrait, Words
 from sim.detectors.nulls import Frames
-from sim.detectors.report import Row, Structure
+from sim.detectors.report import Row, Structure, time_said
 from sim.detectors.surrogates import LEAST
 from sim.detectors.tracking import Life, changes, jaccard, life
 from sim.detectors.window import Ints, Window
@@ -284,20 +284,15 @@ def _survived(made: Structure) -> str:
     return beat + same[made.relabelling]
 
 
-def _time(value: float) -> str:
-    """A time of the log: to the whole from a thousand on, for it may count seconds of an epoch, else three digits."""
-    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
-
-
 def _worded(made: Structure, words: Words) -> Structure:
     """The structure with its sentence."""
     few = ", ".join(str(a) for a in made.members[:NAMED]) + (", ..." if len(made.members) > NAMED else "")
     unit = f" {made.unit}" if made.unit else ""
-    half = _time(made.half_life) if made.half_life is not None else "longer than the log"
+    half = time_said(made.half_life) if made.half_life is not None else "longer than the log"
     text = (
         f"{words.finding} ({len(made.members)} agents: {few}); score {made.score:.3g}{unit} against {made.chance:.3g} "
-        f"by chance (p = {made.p:.2g}, q = {made.q:.2g}), level {made.level}, seen from {_time(made.windows[0])} to "
-        f"{_time(made.windows[1])} (lifetime {_time(made.lifetime)}, half-life {half}){_survived(made)}; "
+        f"by chance (p = {made.p:.2g}, q = {made.q:.2g}), level {made.level}, seen from {time_said(made.windows[0])} to "
+        f"{time_said(made.windows[1])} (lifetime {time_said(made.lifetime)}, half-life {half}){_survived(made)}; "
         f"it would be refuted by {words.refuted_by.rstrip('.')}"
     )
     if made.predefined:

@@ -19,6 +19,11 @@ LEVELS = ("observed", "significant", "stable", "robust", "replicated", "causal")
 DISCOVERED = LEVELS.index("stable")
 
 
+def time_said(value: float) -> str:
+    """A time of the log: to the whole from a thousand on, for it may count seconds of an epoch, else three digits."""
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of the ledger: a claim that was tested, or why it was not.

@@ -9,7 +9,7 @@ import numpy as np
 from sim.detectors.changepoints import SHORTEST, change_points
 from sim.detectors.features import QUICK, quick
 from sim.detectors.nulls import Links
-from sim.detectors.report import Row
+from sim.detectors.report import Row, time_said
 from sim.detectors.window import Window
 
 NAME = "change points"
@@ -46,8 +46,8 @@ class Turn:
         moved = "; ".join(f"{n} from {self.before[n]:.2g} to {self.after[n]:.2g}" for n in list(self.before)[:TOLD])
         where = f"Run {self.run}: the" if self.run else "The"
         return (
-            f"{where} organisation changed at time {self.time:.6g} ({moved}; p = {self.p:.2g}); it would be refuted by as "
-            "large a shift in courses that only wander."
+            f"{where} organisation changed at time {time_said(self.time)} ({moved}; p = {self.p:.2g}); it would be refuted by "
+            "as large a shift in courses that only wander."
         )
 
 
