@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from agents.lens import NAMED, FieldBins, Lens, coding_of
-from agents.recorded import fields_of, offered
+from agents.recorded import fields_of, offered, sensed_of
 from agents.table_mind import Taken, drawn, taken_of
 from sim.record.log import Log
 from sim.spec import Scenario
@@ -24,6 +24,8 @@ from sim.world.view import NO_CHOICE
 
 CHECK = 95
 SAMPLES, CHECKED = 30, 0.05
+# Bins of numbers that neighbours tell: classes are made before there is anything to make bins of.
+TOLD_EDGES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 Kind = tuple[int, int, int]
 
 
@@ -154,20 +156,22 @@ class Archetypes:
         found.amounts[kind] = amount
 
     def _class(self, due: Due) -> Archetype:
-        """The class of a view: its fields as they are, and what is remembered without its order."""
+        """The class of a view: its fields as they are, and what is remembered and was told without its order."""
         lens = self._lens(due)
-        patterns = lens.patterns(due.memory)
+        patterns = lens.patterns(due.memory, sensed_of(due))
         remembered = sorted(patterns.items() if lens.coding == NAMED else ((0, p) for p in patterns.values()))
         name = repr((sorted(fields_of(due).items()), remembered))
         return self.classes.setdefault(name, Archetype())
 
     def _lens(self, due: Due) -> Lens:
         options = [(code, features) for code, _, features, _ in offered(self.scenario, due)]
-        return Lens((FieldBins("none", values=(0.0,)),), coding_of(options), len(due.memory))
+        told = tuple(FieldBins(n, edges=TOLD_EDGES) for n, value in sensed_of(due).items() if isinstance(value, list))
+        return Lens((FieldBins("none", values=(0.0,)),), coding_of(options), len(due.memory), told=told)
 
     def _kinds(self, due: Due) -> dict[int, tuple[Kind, float]]:
         lens = self._lens(due)
+        patterns = lens.patterns(due.memory, sensed_of(due))
         return {
-            code: (taken_of(lens, due.memory, code, features), amount)
+            code: (taken_of(lens, patterns, code, features), amount)
             for code, amount, features, _ in offered(self.scenario, due)
         }

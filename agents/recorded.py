@@ -32,6 +32,12 @@ def fields_of(due: Due) -> dict[str, float]:
     return {name: float(value) for name, value in vars(due.view).items() if not isinstance(value, np.ndarray)}
 
 
+def sensed_of(due: Due) -> dict[str, float | list[float]]:
+    """All fields of the view: numbers, and for fields that tell something of each neighbour a list, slot by slot."""
+    arrays = {name: value for name, value in vars(due.view).items() if isinstance(value, np.ndarray)}
+    return {**fields_of(due), **{name: value[: int(due.view.width)].tolist() for name, value in arrays.items()}}
+
+
 def offered(scenario: Scenario, due: Due) -> list[Offered]:
     """The options of a view: code, amount, features, words."""
     return [(c.code, c.amount, dict(c.features), c.words) for c in due.offered(scenario)]
@@ -77,7 +83,7 @@ class Recorder:
         made: tuple[str, str, str] | None = shelf.get(name)
         if made is None:
             options = [(c.code, float(c.amount), _floats(c.features), c.words) for c in due.offered(self.scenario)]
-            made = shelf[name] = _text(fields_of(due)), _text(due.memory), _text(options)
+            made = shelf[name] = _text(sensed_of(due)), _text(due.memory), _text(options)
         return made
 
     def _keep(self, seen: list[Any], done: Future[list[Answer]]) -> None:
@@ -86,7 +92,7 @@ class Recorder:
         answers = done.result()
         chosen = [answer.option != NO_CHOICE for answer in answers]
         agents, times, fields, memories, options = zip(*seen, strict=True)
-        rows = (
+        rows: tuple[Sequence[Any], ...] = (
             agents, times, [a.origin for a in answers], [a.option if c else None for a, c in zip(answers, chosen, strict=True)],
             [a.amount if c else None for a, c in zip(answers, chosen, strict=True)], fields, memories, options,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.lens import LONGEST, NAMED, OPEN, SALT, SLOT, VERB, Lens
+from agents.lens import LONGEST, NAMED, OPEN, SALT, SLOT, TOLD, TOLD_PLACES, VERB, Lens
 from sim.record.events import ORIGIN_CODES
 from sim.world.draws import scramble
 from sim.world.linker import cache_folder
@@ -57,14 +57,28 @@ def heard_entry(state, place):
     return token({entry})
 
 
-def pattern_of(state, label):
-    room = state.heard_code.shape[0]
+def told_of(view, slot):
     made = 0
+{told}
+    return made
+
+
+def pattern_of(view, state, label):
+    room = state.heard_code.shape[0]
+    made = {told_at}
     for back in range(min(state.heard, room, {last})):
         place = (state.heard - 1 - back) % room
         if state.heard_code[place] // {divisor} == label:
             made += heard_entry(state, place)
     return made
+
+
+def remembered(state, label):
+    room = state.heard_code.shape[0]
+    for back in range(min(state.heard, room, {last})):
+        if state.heard_code[(state.heard - 1 - back) % room] // {divisor} == label:
+            return True
+    return False
 
 
 def is_latest(state, back):
@@ -85,6 +99,7 @@ def view_class(view, state):
         if is_latest(state, back):
             label = state.heard_code[(state.heard - 1 - back) % room] // {divisor}
             key += {labelled}
+{only_told}
     return key
 
 
@@ -128,20 +143,25 @@ def learn(view, state, outcome, part, rule):
     return remember(state, outcome, part)
 '''
 
+# Whoever is remembered is counted already.
+ONLY_TOLD = """    for slot in range(view.width):
+        said = told_of(view, slot)
+        if said != 0 and not remembered(state, slot):
+            key += token(said)"""
 COUNT_SLOTS = """    for slot in range(view.width):
-        if pattern_of(state, slot) == wanted:
+        if pattern_of(view, state, slot) == wanted:
             many += 1"""
 PICK_SLOTS = """    for slot in range(view.width):
-        if pattern_of(state, slot) == wanted:
+        if pattern_of(view, state, slot) == wanted:
             if rest == 0:
                 return {code}
             rest -= 1"""
 COUNT_WORDS = """    for back in range(known):
-        if is_latest(state, back) and pattern_of(state, state.heard_code[(state.heard - 1 - back) % room]) == wanted:
+        if is_latest(state, back) and pattern_of(view, state, state.heard_code[(state.heard - 1 - back) % room]) == wanted:
             many += 1"""
 PICK_WORDS = """    for back in range(known):
         code = state.heard_code[(state.heard - 1 - back) % room]
-        if is_latest(state, back) and pattern_of(state, code) == wanted:
+        if is_latest(state, back) and pattern_of(view, state, code) == wanted:
             if rest == 0:
                 return code
             rest -= 1"""
@@ -167,9 +187,12 @@ def source_of(lens: Lens, *, name: str, arrays: str, size: int) -> str:
         divisor=8 if verb else 1,
         entry=" + ".join(entry),
         fields=_fields(lens),
-        labelled="token(token(label + NAMES) + pattern_of(state, label))"
+        labelled="token(token(label + NAMES) + pattern_of(view, state, label))"
         if lens.coding == NAMED
-        else "token(pattern_of(state, label))",
+        else "token(pattern_of(view, state, label))",
+        told=_told(lens),
+        told_at="told_of(view, label)" if lens.told else "0",
+        only_told=ONLY_TOLD if lens.told else "",
         count=COUNT_SLOTS if slots else COUNT_WORDS if lens.coding == OPEN else "    many += 0 * known * wanted",
         pick=PICK_SLOTS.format(code=code) if slots else PICK_WORDS if lens.coding == OPEN else "    many += rest",
     )
@@ -186,6 +209,17 @@ def _fields(lens: Lens) -> str:
             word = "if" if place == 0 else "elif"
             lines.append(f"    {word} view.{field.name} == {value!r}:\n        mixed += {place}")
         lines.append("    else:\n        return 0")
+    return "\n".join(lines)
+
+
+def _told(lens: Lens) -> str:
+    """What the neighbour in a slot told when asked; a slot that was remembered may be gone by now."""
+    lines = []
+    for number, field in enumerate(lens.told):
+        lines += [f"    if slot < view.width and view.{field.name}[slot] >= 0.0:"]
+        lines += [f"        place = {TOLD + TOLD_PLACES * number}"]
+        lines += [f"        if view.{field.name}[slot] >= {edge!r}:\n            place += 1" for edge in field.edges]
+        lines += ["        made += token(place)"]
     return "\n".join(lines)
 
 

@@ -15,7 +15,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from agents.lens import CODE, KEEP, LONGEST, MEMBER, NAMED, NEW, OPEN, Lens, LensError, bins_of, coding_of
+from agents.lens import (
+    CODE,
+    KEEP,
+    LONGEST,
+    MEMBER,
+    NAMED,
+    NEW,
+    OPEN,
+    FieldBins,
+    Fields,
+    Lens,
+    LensError,
+    bins_of,
+    coding_of,
+    told_bins,
+)  # fmt: skip
 from agents.table_kernel import GROUP, INVENT, WITHIN, arrays_of, module_of
 from sim.registry import suggest
 from sim.spec import ParameterError
@@ -56,7 +71,7 @@ class ViewClass:
     """One class: its key, an example of it, how often it was decided, and the shares of what was taken."""
 
     key: int
-    fields: Mapping[str, float]
+    fields: Fields
     memory: tuple[tuple[float, ...], ...]
     n: int
     options: tuple[Taken, ...]
@@ -170,7 +185,7 @@ def distil(
         class_ = counted.setdefault(key, {})
         examples.setdefault(key, row)
         for code, amount, features, words in row["options"]:
-            taken = taken_of(lens, row["memory"], code, features)
+            taken = taken_of(lens, lens.patterns(row["memory"], row["fields"]), code, features)
             cell = class_.setdefault(taken, [0, words, amount])
             if code == row["option"]:
                 cell[0] += 1
@@ -178,16 +193,14 @@ def distil(
     return Table(scenario, dict(source or {}), lens, longest, len(genuine), len(rows) - len(genuine), classes)
 
 
-def taken_of(
-    lens: Lens, memory: Sequence[Sequence[float]], code: int, features: Mapping[str, float]
-) -> tuple[int, int, int]:
-    """An option as the lens sees it."""
+def taken_of(lens: Lens, patterns: Mapping[int, int], code: int, features: Mapping[str, float]) -> tuple[int, int, int]:
+    """An option as the lens sees it, given what is known of each label."""
     new = "new" in features
-    if lens.coding == OPEN and not new and lens.patterns(memory).get(code, 0) == 0:
+    if lens.coding == OPEN and not new and patterns.get(code, 0) == 0:
         raise LensError(
             f"expected options that are remembered or new, got code {code}, of which nothing is remembered."
         )
-    return lens.taken(code, memory, new=new, slot="slot" in features)
+    return lens.taken(code, patterns, new=new, slot="slot" in features)
 
 
 def lens_of(rows: Sequence[Mapping[str, Any]], *, last: int, ignore: Sequence[str] = ()) -> Lens:
@@ -201,19 +214,27 @@ def lens_of(rows: Sequence[Mapping[str, Any]], *, last: int, ignore: Sequence[st
             )
     if last > LONGEST:
         raise ParameterError(f"distil: a class holds at most {LONGEST} things remembered, got {last}; use --last.")
+    told = tuple(n for n, value in rows[0]["fields"].items() if isinstance(value, list))
     seen: dict[int, Mapping[str, float]] = {}
     for row in rows:
         for code, _, features, _ in row["options"]:
             seen.setdefault(code, features)
-            extra = set(features) - {"slot", "verb", "new", "times", "worked", "sign"}
+            extra = set(features) - {"slot", "verb", "new", "times", "worked", "sign", *told}
             if extra:
                 raise ParameterError(
-                    f"distil: options differ in a number of their own, '{sorted(extra)[0]}', by which a table cannot tell "
-                    "them apart; choose parameters without it (factory: --set look=0)."
+                    f"distil: options differ in a number of their own, '{sorted(extra)[0]}', which was not recorded with the "
+                    "view; record the run again, or without it (factory: --set look=0)."
                 )
-    fields = tuple(bins_of(n, [r["fields"][n] for r in rows]) for n in names if n not in ignore)
+    fields = tuple(bins_of(n, [r["fields"][n] for r in rows]) for n in names if n not in ignore and n not in told)
     coding = coding_of(list(seen.items()))
-    return Lens(fields, coding, last, tuple(k for k in KEEP if k not in ignore))
+    bins = told_of([row["fields"] for row in rows], [n for n in told if n not in ignore])
+    return Lens(fields, coding, last, tuple(k for k in KEEP if k not in ignore), bins)
+
+
+def told_of(views: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[FieldBins, ...]:
+    """Bins of the fields ``names``, which hold a number for each neighbour; those in which nobody told any are left out."""
+    numbers = {name: [v for view in views for v in view[name] if v >= 0.0] for name in names}
+    return tuple(told_bins(name, values) for name, values in numbers.items() if values)
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -285,9 +306,9 @@ class AskedTable:
 
     def answer(self, due: Due) -> Answer | None:
         """The answer from the table; None for a class without samples."""
-        from agents.recorded import fields_of
+        from agents.recorded import sensed_of
 
-        found = self.table.by_key.get(self.table.lens.key(fields_of(due), due.memory))
+        found = self.table.by_key.get(self.table.lens.key(sensed_of(due), due.memory))
         self.thin += found is not None and found.n < THIN
         return drawn(self.table.lens, found.options, due) if found is not None else None
 
@@ -323,7 +344,9 @@ def members_of(lens: Lens, chosen: Taken, due: Due) -> list[int]:
     """The codes that a choice of somebody stands for, in the order in which kernels count them."""
     assert chosen.takes == MEMBER
     assert lens.coding != NAMED
-    patterns = lens.patterns(due.memory)
+    from agents.recorded import sensed_of
+
+    patterns = lens.patterns(due.memory, sensed_of(due) if lens.told else None)
     if lens.coding == OPEN:
         latest = dict.fromkeys(lens.label(h.code) for h in reversed(due.memory[-lens.last :]))
         return [label for label in latest if patterns[label] == chosen.pattern]

@@ -34,8 +34,11 @@ def views_of(scenario: Scenario, decisions: pl.DataFrame, *, salt: int, remember
     arrays = [f.name for f in scenario.view if f.per_option]
     for number, row in enumerate(decisions.iter_rows(named=True)):
         fields = json.loads(row["fields"])
-        whole = {name: int(value) if value == int(value) else value for name, value in fields.items()}
-        view = SimpleNamespace(**whole, **{name: np.full(int(whole.get("width", 0)), -1.0) for name in arrays})
+        lists = {name: np.array(value) for name, value in fields.items() if isinstance(value, list)}
+        whole = {n: int(value) if value == int(value) else value for n, value in fields.items() if n not in lists}
+        # Runs recorded before arrays were kept tell of nobody.
+        unasked = {name: np.full(int(whole.get("width", 0)), -1.0) for name in arrays}
+        view = SimpleNamespace(**whole, **unasked | lists)
         memory = tuple(Heard(int(p), int(c), v, int(a)) for p, c, v, a in json.loads(row["memory"]))
         draws = Draws(np.uint64(scramble(salt + number)), np.int64(0))
         due = Due(number, 0.0, view, None, draws, memory if remembering else ())
