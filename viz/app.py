@@ -43,6 +43,7 @@ def Page() -> None:
     solara.Style(STYLE)
     with solara.Div(classes=["swarm"], attributes={"data-page": "swarmscope"}):
         Shell(session)
+        Trouble(session)
         for band in BANDS:
             region = {"role": "region", "aria-label": HEADINGS[band]}
             with solara.Div(classes=["band", f"band-{band}"], attributes=region):
@@ -54,7 +55,7 @@ def Page() -> None:
 
 @solara.component
 def Shell(session: Session) -> None:
-    """What has no place of its own: keyboard, theme, clipboard, and what could not be done."""
+    """What has no place of its own: keyboard, theme and clipboard."""
 
     def first(theme: str) -> None:
         session.theme.value = session.theme.value or theme
@@ -72,9 +73,15 @@ def Shell(session: Session) -> None:
         saved=session.file.value[0],
         on_first=first,
     )
-    if session.trouble.value:
-        with solara.Div(classes=["trouble"], attributes={"role": "alert"}):
-            words(session.trouble.value, tag="span")
+
+
+@solara.component
+def Trouble(session: Session) -> None:
+    """What could not be done. Its place is kept while there is none: a neighbour that moves would be made anew."""
+    told = session.trouble.value
+    with solara.Div(classes=["trouble" if told else "absent"], attributes={"role": "alert"}):
+        if told:
+            words(told, tag="span")
             button("Close", lambda: session.trouble.set(""))
 
 
