@@ -106,7 +106,8 @@ def _sensed(view: View, scenario: Scenario | None) -> Any:
 def _number(value: Any) -> Any:
     if isinstance(value, list):
         return np.asarray(value, float)
-    return value
+    # Rules index by whole numbers; a view of this process tells every number as a float.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _state(module: Any, sensed: Any) -> Any:

@@ -124,3 +124,10 @@ def test_mixtures_take_tables_and_policies(recorded, swarmscope, tmp_path):
     swarmscope("distil", *map(str, recorded), "--out", str(file))
     done = run("naming", mind=f"policy=uniform:0.5,table={file}", seed=5, out=tmp_path, **HOW)
     assert set(done.manifest["decisions"]) == {"rule", "table", "censored"}
+
+
+def test_the_rule_of_the_factory_can_be_asked_as_a_policy(tmp_path):
+    done = run(
+        "factory", mind="policy=rule", changes={"agents": 12}, until=5.0, seed=1, out=tmp_path, detectors=("hubs",)
+    )
+    assert set(done.manifest["decisions"]) == {"rule"}
