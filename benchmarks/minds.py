@@ -5,7 +5,8 @@
 The mock provider runs in a process of its own. In every round the mind, bare calls, and bare calls once more take turns on
 the same prompts, in an order that goes round; ratios are taken within a round. The two bare ones tell how far chance alone
 goes. The mind's limiter has reached its ceiling before the first round that counts, and what the library does after an
-answer is counted with the call that caused it. A whole run of the naming game is then replayed, tables and kernel included.
+answer is counted with the call that caused it. Replays come first, as long as the library is not loaded: a user's replay does
+without it. The last of them is a whole run of the naming game, tables and kernel included.
 Targets: at least 0.9 of the bare rate, at least 20,000 replayed decisions a second, and never more than one request for a
 view and sample.
 """
@@ -188,6 +189,10 @@ def main() -> None:
 
 
 def report(url: str, asked: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        replays = replayed(Path(folder), rounds=asked.replays)
+        whole = whole_runs(Path(folder), agents=asked.agents, rounds=asked.replays)
+    assert "litellm" not in sys.modules
     loop = Loop.borrow()
     ours, other = mind(url, concurrency=asked.concurrency), mind(url)
     ours.provider.check()
@@ -209,8 +214,6 @@ def report(url: str, asked: argparse.Namespace) -> None:
                 rounds.append(made)
         requests = {e.request for e in ours.ledger.calls}
         assert len(requests) == len(ours.ledger.calls) == asked.calls * (asked.rounds + WARM_UP)
-        replays = replayed(Path(folder), rounds=asked.replays)
-        whole = whole_runs(Path(folder), agents=asked.agents, rounds=asked.replays)
         ours.close()
     loop.give_back(other.provider.close)
     each = {

@@ -75,6 +75,8 @@ class Calls:
                     group.add(await self._decide(p))
                 except Exception as error:
                     errors.append(error)
+                # Answers that have come are read before new questions are asked: like work together is quicker.
+                await asyncio.sleep(0)
 
         try:
             await asyncio.gather(*[work() for _ in range(min(len(live), self.limiter.most))])

@@ -145,21 +145,21 @@ class Cassette:
 
     def store(self, made: Sequence[Recording]) -> list[Stored]:
         """Keep replies, in one transaction, unless their requests have one already; return those that stand, in order."""
-        now, mine = time.time(), set[str]()
+        now = time.time()
+        rows = [(*r[:5], r.stored.choice, r.stored.status, r.stored.thoughts or None, *r[6:], now) for r in made]
         with self._lock:
+            before = self._db.total_changes
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                for r in made:
-                    s = r.stored
-                    row = (*r[:5], s.choice, s.status, s.thoughts or None, *r[6:], now)
-                    if self._db.execute(_INSERT, row).rowcount == 1:
-                        mine.add(r.key)
+                self._db.executemany(_INSERT, rows)
                 self._db.execute("COMMIT")
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
-        others = self.find([r.key for r in made if r.key not in mine])
-        return [r.stored if r.key in mine else others[r.key] for r in made]
+            if self._db.total_changes - before == len(rows):
+                return [r.stored for r in made]
+        stands = self.find([r.key for r in made])
+        return [stands[r.key] for r in made]
 
     def frames(self) -> list[tuple[str, str]]:
         """The (model, frame) pairs there are replies for."""
