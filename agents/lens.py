@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from sim.world.oracle import scramble
+from sim.world.view import VERBS, slot_of
 
 # How option codes are made: ``named`` codes mean the same for everybody; ``open`` ones are invented; ``slot`` is a
 # neighbour's slot; ``verb`` is a verb and, where it needs one, a slot (sim.world.view).
 NAMED, OPEN, SLOT, VERB = "named", "open", "slot", "verb"
-VERBS = 8
 SALT = 0x2545F4914F6CDD1D
 # Sets the tokens of labels apart from those of what is remembered of them: sums of equal tokens would be equal.
 NAMES = 1 << 62
@@ -81,8 +81,8 @@ class Lens:
     told: tuple[FieldBins, ...] = ()
 
     def label(self, code: int) -> int:
-        """Whom or what a remembered code is about: the slot, or the code itself."""
-        return code // VERBS if self.coding == VERB else code
+        """Whom or what a remembered code is about: the slot (-1 for what concerned no neighbour), or the code itself."""
+        return slot_of(code) if self.coding == VERB else code
 
     def entry(self, heard: Sequence[float]) -> int:
         """The part of a pattern that one thing remembered (part, code, value, about) makes."""

@@ -41,7 +41,7 @@ import numpy as np
 from agents.lens import NAMES
 from agents.table_kernel import CENSORED_ORIGIN, GROUP, INVENT, TABLE_ORIGIN, WITHIN, token
 from sim.world.asking import remember
-from sim.world.view import NO_CHOICE, invent, pick_below, uniform
+from sim.world.view import NO_CHOICE, invent, pick_below, slot_of, uniform
 
 with np.load({arrays!r}) as _stored:
     KEYS_{name}, FIRST_{name}, LAST_{name} = _stored["keys"], _stored["first"], _stored["last"]
@@ -51,6 +51,10 @@ with np.load({arrays!r}) as _stored:
 WORDS = "Each agent draws from a table of how often a model chose what in views of the same class."
 PARAMETERS = ()
 STATE = {{}}
+
+
+def whom(code):
+    return {whom}
 
 
 def heard_entry(state, place):
@@ -68,7 +72,7 @@ def pattern_of(view, state, label):
     made = {told_at}
     for back in range(min(state.heard, room, {last})):
         place = (state.heard - 1 - back) % room
-        if state.heard_code[place] // {divisor} == label:
+        if whom(state.heard_code[place]) == label:
             made += heard_entry(state, place)
     return made
 
@@ -76,16 +80,16 @@ def pattern_of(view, state, label):
 def remembered(state, label):
     room = state.heard_code.shape[0]
     for back in range(min(state.heard, room, {last})):
-        if state.heard_code[(state.heard - 1 - back) % room] // {divisor} == label:
+        if whom(state.heard_code[(state.heard - 1 - back) % room]) == label:
             return True
     return False
 
 
 def is_latest(state, back):
     room = state.heard_code.shape[0]
-    label = state.heard_code[(state.heard - 1 - back) % room] // {divisor}
+    label = whom(state.heard_code[(state.heard - 1 - back) % room])
     for later in range(back):
-        if state.heard_code[(state.heard - 1 - later) % room] // {divisor} == label:
+        if whom(state.heard_code[(state.heard - 1 - later) % room]) == label:
             return False
     return True
 
@@ -97,7 +101,7 @@ def view_class(view, state):
     key = token(mixed)
     for back in range(min(state.heard, room, {last})):
         if is_latest(state, back):
-            label = state.heard_code[(state.heard - 1 - back) % room] // {divisor}
+            label = whom(state.heard_code[(state.heard - 1 - back) % room])
             key += {labelled}
 {only_told}
     return key
@@ -184,7 +188,7 @@ def source_of(lens: Lens, *, name: str, arrays: str, size: int) -> str:
         arrays=arrays,
         size=size,
         last=lens.last,
-        divisor=8 if verb else 1,
+        whom="slot_of(code)" if verb else "code",
         entry=" + ".join(entry),
         fields=_fields(lens),
         labelled="token(token(label + NAMES) + pattern_of(view, state, label))"
@@ -213,10 +217,10 @@ def _fields(lens: Lens) -> str:
 
 
 def _told(lens: Lens) -> str:
-    """What the neighbour in a slot told when asked; a slot that was remembered may be gone by now."""
+    """What the neighbour in a slot told when asked; a slot that was remembered may be gone, or be none (-1)."""
     lines = []
     for number, field in enumerate(lens.told):
-        lines += [f"    if slot < view.width and view.{field.name}[slot] >= 0.0:"]
+        lines += [f"    if 0 <= slot < view.width and view.{field.name}[slot] >= 0.0:"]
         lines += [f"        place = {TOLD + TOLD_PLACES * number}"]
         lines += [f"        if view.{field.name}[slot] >= {edge!r}:\n            place += 1" for edge in field.edges]
         lines += ["        made += token(place)"]

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from sim.world.batches import Asker
     from sim.world.due import Answer, Due
 
-SCHEMA_VERSION = 1
+# Version 2: what an agent did alone is no longer taken for something about the neighbour in slot 0.
+SCHEMA_VERSION = 2
 # Classes with fewer samples than this are thin: their shares say little.
 THIN = 10
 Z = 1.959963984540054
@@ -148,7 +149,7 @@ def read_table(path: Path | str) -> Table:
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(
-            f"{place}: expected a table mind that 'swarmscope distil' wrote, but it cannot be read ({error})."
+            f"{place}: expected a table mind that 'swarmscope distil' wrote, but it cannot be read ({error}); distil it anew."
         ) from None
 
 

@@ -20,7 +20,7 @@ from experiments.checks import Check
 from sim.spec import Choice, Heard, Scenario
 from sim.world.due import Answer, Due
 from sim.world.oracle import scramble
-from sim.world.view import NO_CHOICE, Draws
+from sim.world.view import NO_CHOICE, Draws, slot_of
 
 if TYPE_CHECKING:
     from agents.llm.mind import LlmMind
@@ -120,7 +120,7 @@ def _taken(scenario: Scenario, due: Due, answer: Answer) -> Hashable | None:
 
 def _slot(code: int, like: Choice) -> int:
     """The neighbour that a remembered code is about, coded as ``like`` is."""
-    return code // 8 if "verb" in like.features else code
+    return slot_of(code) if "verb" in like.features else code
 
 
 def names_check(

@@ -75,3 +75,11 @@ def either(flag: Any, this: Any, that: Any) -> Any:
 def option_of(verb: int, slot: int) -> int:
     """The option code of ``verb`` towards neighbour ``slot`` (0 for verbs without a neighbour)."""
     return verb + VERBS * slot
+
+
+def slot_of(option: int) -> int:
+    """The neighbour slot that an option code names; -1 where its verb names none."""
+    verb = option % VERBS
+    if verb in (HAND, REVIEW, ESCALATE):
+        return option // VERBS
+    return -1

@@ -43,7 +43,7 @@ async def completion(url, text=None, **more):
 
     asked = {"model": "openai/mock/uniform", "api_base": url, "api_key": "unused", "num_retries": 0, "max_retries": 0}
     messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": text or prompt()}]
-    return await litellm.acompletion(messages=messages, **{"timeout": 10, **asked, **more})
+    return await litellm.acompletion(messages=messages, **{"timeout": 120, **asked, **more})
 
 
 def finished(work):
@@ -101,7 +101,7 @@ def test_faults_reach_litellm_as_its_own_errors(fault, error):
 
     settings = Settings(faults=Faults.parse(f"{fault}=1"), slow=3.0, retry_after=7)
     with serving(settings) as (url, provider), pytest.raises(getattr(litellm, error)) as caught:
-        finished(completion(url, timeout=1.0))
+        finished(completion(url, timeout=1.0 if fault == "slow" else 120.0))
     assert provider.counts[fault] >= 1
     if fault == "429":
         headers = getattr(caught.value, "litellm_response_headers", None) or caught.value.response.headers

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from agents.lens import VERB, FieldBins, Lens
 from agents.recorded import Recorder
 from agents.table_mind import AskedTable, distil, read_table, wilson
 from sim.spec import ParameterError, scenarios
 from sim.world.due import Answer
-from sim.world.view import HAND, VERBS, uniform
+from sim.world.view import DO, ESCALATE, HAND, HOLD, REJECT, REVIEW, VERBS, option_of, uniform
 
 _spec = importlib.util.spec_from_file_location("minds_for_tests", Path(__file__).with_name("minds.py"))
 minds = importlib.util.module_from_spec(_spec)
@@ -191,6 +192,20 @@ def test_a_table_goes_by_what_neighbours_told():
     blind = distil(of_mind.frame(), scenario="factory", last=0, ignore=(*coarse, "asked"))
     assert blind.lens.told == ()
     assert len(blind.classes) < len(table.classes)
+
+
+def test_what_was_done_alone_says_nothing_of_any_neighbour():
+    """Own work has the code of a verb without a slot; the neighbour in slot 0 is as unknown after it as all others."""
+    lens = Lens((FieldBins("none", values=(0.0,)),), VERB, last=4)
+    for verb in (DO, REJECT, HOLD):
+        alone = lens.patterns([(0, verb, 1.0, 2)])
+        kinds = [lens.taken(option_of(HAND, slot), alone, new=False, slot=True) for slot in range(3)]
+        assert len(set(kinds)) == 1
+        assert lens.key({"none": 0.0}, [(0, verb, 1.0, 2)]) != lens.key({"none": 0.0}, [])
+    for verb in (HAND, REVIEW, ESCALATE):
+        handed = lens.patterns([(0, option_of(verb, 0), 1.0, 2)])
+        kinds = [lens.taken(option_of(HAND, slot), handed, new=False, slot=True) for slot in range(3)]
+        assert kinds[0] != kinds[1] == kinds[2]
 
 
 def test_numbers_that_were_not_recorded_with_the_view_are_refused():
