@@ -93,7 +93,7 @@ def Evidence(structure: Mapping[str, Any]) -> None:
         ("half-life", number(structure["half_life"]) if structure["half_life"] is not None else "longer than the log"),
         ("stood from", f"{number(structure['windows'][0])} to {number(structure['windows'][1])}"),
         ("roles", ", ".join(f"{role}: {len(who)}" for role, who in structure["roles"].items())),
-        *(((f"left after {name}", f"{100 * share:.0f} %")) for name, share in structure["resilience"].items()),
+        *((f"share left, {name}", f"{100 * share:.0f} %") for name, share in structure["resilience"].items()),
         ("refuted by", structure["refuted_by"]),
     ]
     with solara.Div(classes=["evidence"]):
