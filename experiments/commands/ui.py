@@ -22,12 +22,15 @@ With --json its address is printed as one document before it is served.
 Example: swarmscope ui trace.csv --columns time=ts,source=from,target=to
 """
 # The server of the page: nothing is sent anywhere, no banner, and the run of a closed tab ends within a minute. A change
-# walks through the parts of the page that it reaches, and not through all (a fifth of the work in each picture).
+# walks through the parts of the page that it reaches, and not through all (a fifth of the work in each picture). Memory that
+# tables and arrays let go of is given back at once, and not kept for each thread that ever asked for some.
 SETTINGS = {
     "SOLARA_TELEMETRY_MIXPANEL_ENABLE": "False",
     "SOLARA_THEME_SHOW_BANNER": "False",
     "SOLARA_KERNEL_CULL_TIMEOUT": "60s",
     "REACTON_FAST": "1",
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
+    "MALLOC_ARENA_MAX": "2",
 }
 ROOT = Path(__file__).resolve().parents[2]
 
