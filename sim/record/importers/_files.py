@@ -85,10 +85,12 @@ def form_of(path: Path) -> str:
         return "parquet"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return "jsonl"
-    if head and b"\x00" not in head and any(mark in head for mark in (b",", b";", b"\t")):
+    header = head.lstrip().split(b"\n", 1)[0]
+    if b"\x00" not in head and any(mark in header for mark in (b",", b";", b"\t")):
         return "csv"
     raise ImportFailure(
-        f"{path}: expected Parquet, CSV or JSON Lines, found {'another format' if head else 'nothing'}."
+        f"{path}: expected a table of events in Parquet, CSV or JSON Lines, found "
+        f"{'another format' if head else 'an empty file'}."
     )
 
 
