@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
 from sim.spec import Value, scenarios
@@ -19,6 +19,12 @@ class Choice:
     preset: str
     seed: int = 0
     changes: Mapping[str, Value] = field(default_factory=dict)
+
+
+def with_value(choice: Choice, name: str, value: Value, *, base: Mapping[str, Value]) -> Choice:
+    """``choice`` with a parameter at ``value``; one at the value of its preset, in ``base``, is no change."""
+    kept = {k: v for k, v in choice.changes.items() if k != name}
+    return replace(choice, changes=kept if value == base[name] else {**kept, name: value})
 
 
 def query_of(choice: Choice) -> str:

@@ -16,7 +16,7 @@ from sim.spec import Scenario, scenarios
 from sim.world.interventions import Intervention
 from viz.analyst import MOST_EVENTS, Analyst, Found
 from viz.axis import horizon
-from viz.links import Choice
+from viz.links import Choice, with_value
 from viz.live import LiveRun, Moment
 from viz.scene import MOST_MET, Scene, Stage, joined, met, scene, stage
 from viz.tape import Tape, tape_of
@@ -129,13 +129,22 @@ class Session:
         self.start(play=self.run is not None and self.playing.value)
 
     def resume(self, at: float) -> None:
-        """Begin a new run that repeats this one up to ``at``, acts included, and can go another way from there."""
+        """Begin a new run that repeats this one up to ``at``, acts included, and can go another way from there.
+
+        The controls then show what the new world has: an act after ``at`` is undone in them as well.
+        """
         run = self.run
         if run is None:
             return
-        acts = tuple(a for a in run.acts if a.time <= at)
-        before = run.plan
-        self._begin(lambda: replace(before, interventions=(*before.interventions, *acts)), upto=at)
+        acts, before = tuple(a for a in self.acts if a.time <= at), run.plan
+        had = Choice(before.scenario.name, before.preset, before.seed, before.changes)
+        base = before.scenario.values(before.preset)
+        for act in acts:
+            if act.action == "set":
+                had = with_value(had, act.name, act.value, base=base)
+        self.choice.value = had
+        self.edition.value += 1
+        self._begin(lambda: replace(before, interventions=acts), upto=at)
         if self.run is not None:
             self.parent.value = f"Resumed at time {at:.4g} from: {before.command()}"
 

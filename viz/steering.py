@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sim.spec import Value
 from sim.world.interventions import Intervention, contacts_of, refused
+from viz.links import with_value
 from viz.session import Session
 
 
@@ -22,9 +21,7 @@ def change(session: Session, name: str, value: Value) -> bool:
     def act() -> None:
         c = session.choice.value
         checked = session.spec.param(name).check(value, owner=f"scenario '{c.scenario}'")
-        base = session.spec.values(c.preset)[name]
-        kept = {k: v for k, v in c.changes.items() if k != name}
-        session.choice.value = replace(c, changes=kept if checked == base else {**kept, name: checked})
+        session.choice.value = with_value(c, name, checked, base=session.spec.values(c.preset))
         if session.run is not None and acts_now(session, name):
             session.run.steer(Intervention(session.run.moment.now, "set", name=name, value=checked))
 
