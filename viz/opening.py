@@ -22,7 +22,7 @@ def asked_for() -> Path | None:
 def opened() -> tuple[Log, str]:
     """Its log, read as the command line said, and the command; errors say what was expected."""
     how = json.loads(os.environ.get(READING) or "{}")
-    place, columns, form = Path(os.environ[RUN]), how.get("columns"), how.get("form", "canonical")
+    place, columns, form = Path(os.environ[RUN]), how.get("columns") or None, how.get("form", "canonical")
     return any_log(place, columns=columns, form=form), shown_by(place, columns=columns, form=form)
 
 

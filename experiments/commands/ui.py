@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands._show import Json, emit, names, pairs
+from experiments.commands._show import Json, emit, names, pairs, progress
 from experiments.errors import UsageProblem
 
 HELP = """Open the page: watch a scenario organise itself, understand it, steer it, take it away.
@@ -82,12 +82,14 @@ def command(
 
 
 def _can_be_read(run: Path, columns: dict[str, str], form: str) -> None:
-    """UsageProblem or UnknownNameError for what the page could not open; the trace itself is read by the page."""
-    from experiments.readable import check_log
+    """Read once what the page will read, so that what is no log is refused here, as ``swarmscope detect`` refuses it."""
+    from experiments.readable import any_log
     from sim.record.importers import importers
 
-    check_log(run, columns)
     importers.get(form)
+    with progress() as say:
+        say(0, 0, f"reading {run}")
+        any_log(run, columns=columns or None, form=form)
 
 
 def _free(host: str, port: int) -> None:

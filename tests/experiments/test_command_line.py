@@ -32,7 +32,7 @@ def spoken(err):
     return lines[0]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["detect", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["detect", "--help"], ["ui", "--help"]])
 def test_help_imports_nothing_heavy(words):
     code = (
         "import sys\nfrom experiments.cli import call\n"
@@ -298,6 +298,19 @@ def test_ctrl_c_leaves_a_readable_interrupted_folder(tmp_path):
     assert call(["detect", str(folder), "--detectors", "teams"]) == 0
     assert (folder / "report.html").exists()
     assert read_manifest(folder)["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("content", [None, "no log, but words", "a,b\n1,2\n", "ts,from,to\n1,a,b\n2,b,a\n"])
+def test_the_page_does_not_open_with_what_is_no_log_and_says_what_detect_says(swarmscope, tmp_path, content):
+    path = tmp_path / ("empty" if content is None else "trace.csv")
+    path.mkdir() if content is None else path.write_text(content)
+    said = []
+    for command in ("detect", "ui"):
+        code, _, err = swarmscope(command, str(path))
+        assert code == 1
+        said.append(spoken(err))
+    assert said[0] == said[1]
+    assert "expected" in said[0] or "missing: time" in said[0]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the server takes the place of the command on POSIX only")
