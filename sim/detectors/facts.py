@@ -87,7 +87,7 @@ def _origins(log: Log) -> str:
     counts = decisions(log)
     total, censored = sum(counts.values()), counts.get("censored", 0)
     parts = ", ".join(f"{n:,} {origin}" for origin, n in counts.items() if origin != "censored")
-    genuine = f"{total - censored:,} of {total:,} events were genuine ({parts})"
+    genuine = f"{total - censored:,} of {total:,} events were genuine" + (f" ({parts})" if parts else "")
     return f"{genuine}; {censored:,} censored decisions are left out."
 
 

@@ -120,7 +120,9 @@ def test_censored_decisions_are_left_out_and_counted(teams):
     assert report.decisions == {"censored": 800, "llm": 800}
     assert "800 of 1,600 events were genuine (800 llm); 800 censored decisions are left out." in report.notes
     assert report.log["events"] == 1600
-    assert not alone(replace(log, events=log.events.with_columns(origin=pl.lit("censored")))).structures
+    nothing = alone(replace(log, events=log.events.with_columns(origin=pl.lit("censored"))))
+    assert not nothing.structures
+    assert "0 of 1,600 events were genuine; 1,600 censored decisions are left out." in nothing.notes
 
 
 def test_runs_are_analysed_apart(planted):
