@@ -53,7 +53,8 @@ Schema version {SCHEMA_VERSION}. Made from `sim/record/events.py` by `python -m 
 
 A log is a table with one row for each thing that one agent did. Only {", ".join(f"`{name}`" for name in REQUIRED)} are
 required; a report says which of the others were missing and what could not be computed without them. In imported logs
-agents, items, tasks and artefacts may be whole numbers or text. Rows are ordered by run, time and seq.
+agents, items, tasks and artefacts may be whole numbers or text; NaN is missing, and in a column of whole numbers 9.0, as tools
+write that keep columns with gaps as floats, is 9. Rows are ordered by run, time and seq.
 """
 _IMPORT = """## Reading your own trace
 

@@ -57,7 +57,9 @@ def test_numbers_that_are_none_are_refused_or_counted(tmp_path):
         (("1", "20"), [1, 20]),
         (("007", "8"), ["007", "8"]),
         (("1", "human"), ["1", "human"]),
-        (("1.0", "2"), ["1.0", "2"]),
+        (("1.0", "2"), [1, 2]),
+        (("1.0", "1.1"), ["1.0", "1.1"]),
+        (("007.0", "2"), ["007.0", "2"]),
         (("123456789012345678901", "2"), ["123456789012345678901", "2"]),
     ],
 )
@@ -66,6 +68,42 @@ def test_whole_numbers_in_csv_are_numbers_and_other_names_stay(tmp_path, cells, 
     events = read(path).events
     assert events["source"].to_list() == expected
     assert events["target"].to_list() == expected[::-1]
+
+
+def test_targets_that_are_floats_because_some_are_missing_name_the_same_agents_as_the_sources(tmp_path):
+    log = read(put(tmp_path, "time,kind,source,target\n1,m,7,9.0\n2,m,9,\n3,m,8,7.0\n4,m,7,NaN\n"))
+    assert log.events["target"].to_list() == [9, None, 7, None]
+    assert "2 values of column 'target' are written like '9.0' and were read as whole numbers, 9" in log.notes
+    assert "1 values of column 'target' are NaN and were taken as missing" in log.notes
+    columns = {"time": [1.0, 2.0], "kind": ["m", "m"], "source": [7, 9], "target": [9.0, float("nan")], "seq": [0, 1]}
+    pl.DataFrame({**columns, "parent": [float("nan"), 0.0]}).write_parquet(tmp_path / "nan.parquet")
+    log = read(tmp_path / "nan.parquet")
+    assert log.events.select("target", "parent").rows() == [(9, None), (None, 0)]
+    assert "1 values of column 'target' are NaN and were taken as missing" in log.notes
+    put(tmp_path, "time,kind,source\n1,m,7\n2,m,9\n", "events.csv")
+    put(tmp_path, "source,target\n7,9.0\n9,\n", "contacts.csv")
+    contacts = read(tmp_path / "events.csv").contacts
+    assert contacts is not None
+    assert contacts["target"].to_list() == [9, None]
+
+
+def test_sources_and_targets_without_a_common_name_are_pointed_at(tmp_path):
+    def notes(prefix):
+        rows = "".join(f"{i},m,a{i % 5},{prefix}{(i + 1) % 5}\n" for i in range(10))
+        return [n for n in read(put(tmp_path, "time,kind,source,target\n" + rows)).notes if "no name in common" in n]
+
+    assert notes("a") == []
+    assert "the 5 sources (such as 'a0') and the 5 targets (such as 'A0')" in notes("A")[0]
+
+
+def test_nan_and_infinity_in_json_lines_are_missing_as_in_other_formats(tmp_path):
+    """Python's own writer leaves them although JSON does not know them."""
+    rows = [{"time": i, "kind": "m", "source": i, "target": x, "value": x} for i, x in enumerate((2, float("nan")))]
+    for name, text in (("t.jsonl", "\n".join(map(json.dumps, rows))), ("t.json", json.dumps(rows))):
+        log = read(put(tmp_path, text, name))
+        assert log.events.select("source", "target", "value").rows() == [(0, 2, 2.0), (1, None, None)]
+        assert "1 values of column 'value' are not finite and were taken as missing" in log.notes
+    assert read(put(tmp_path, '{"time":1,"kind":"m","source":"a","value":-Infinity}', "i.jsonl")).events.height == 1
 
 
 def test_text_ids_stay_text_in_json_and_parquet_and_source_and_target_share_a_type(tmp_path):

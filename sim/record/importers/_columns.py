@@ -154,26 +154,48 @@ def _microseconds(text: str | None) -> int | None:
     return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def ids(column: pl.Series, where: str, *, digits_are_numbers: bool) -> pl.Series:
-    """Identifiers as Int64 or String: whole numbers are numbers, everything else is text.
+def ids(column: pl.Series, where: str, *, digits_are_numbers: bool) -> tuple[pl.Series, list[str]]:
+    """Identifiers as Int64 or String, with notes: whole numbers are numbers, NaN is missing, everything else is text.
 
+    A tool that keeps a column with gaps as floats writes 9 as 9.0, so floats that are all whole are whole numbers.
     ``digits_are_numbers`` is for CSV, which cannot tell the text "7" from the number; "007" stays text there too.
     """
     kind = column.dtype
     if kind == pl.Null:
-        return column.cast(pl.Int64)
+        return column.cast(pl.Int64), []
     if kind.is_integer():
         made = column.cast(pl.Int64, strict=False)
-        return made if made.null_count() == column.null_count() else column.cast(pl.String)
+        return (made if made.null_count() == column.null_count() else column.cast(pl.String)), []
     if kind.is_float():
+        column, notes = _without_nan(column, column.is_nan())
         whole = (column.is_finite() & (column == column.round()) & (column.abs() < 2**53)).fill_null(True).all()
-        return column.cast(pl.Int64 if whole else pl.String)
+        return column.cast(pl.Int64 if whole else pl.String), notes
     if kind.is_nested() or kind.is_temporal() or kind == pl.Binary:
         raise ImportFailure(f"{where}: column '{column.name}' expects names or whole numbers, got {kind}.")
     text = column.cast(pl.String)
-    if digits_are_numbers and text.str.contains(r"^(0|-?[1-9]\d{0,17})$").fill_null(True).all():
-        return text.cast(pl.Int64)
-    return text
+    if not digits_are_numbers:
+        return text, []
+    text, notes = _without_nan(text, text.is_in(["NaN", "nan"]))
+    if not text.str.contains(r"^(0|-?[1-9]\d{0,17})(\.0+)?$").fill_null(True).all():
+        return text, notes
+    floated = text.str.contains(".", literal=True)
+    if floated.any():
+        first = text.filter(floated)[0]
+        notes.append(
+            f"{int(floated.sum())} values of column '{text.name}' are written like {first!r} and were read as whole "
+            f"numbers, {first.partition('.')[0]}"
+        )
+    return text.str.replace(r"\.0+$", "").cast(pl.Int64), notes
+
+
+def _without_nan(column: pl.Series, nan: pl.Series) -> tuple[pl.Series, list[str]]:
+    """The column with null where ``nan`` is true, and a note of how many there are."""
+    count = int(nan.sum() or 0)
+    if not count:
+        return column, []
+    frame = pl.DataFrame({column.name: column, "_nan": nan.fill_null(False)})
+    made = frame.select(pl.when(~pl.col("_nan")).then(pl.col(column.name))).to_series()
+    return made, [f"{count} values of column '{column.name}' are NaN and were taken as missing"]
 
 
 def floats(column: pl.Series, where: str) -> tuple[pl.Series, list[str]]:
@@ -190,19 +212,23 @@ def floats(column: pl.Series, where: str) -> tuple[pl.Series, list[str]]:
     return cleaned, [f"{odd} values of column '{column.name}' are not finite and were taken as missing"]
 
 
-def naturals(column: pl.Series, where: str) -> pl.Series:
-    """Whole numbers of at least 0 as UInt64."""
+def naturals(column: pl.Series, where: str) -> tuple[pl.Series, list[str]]:
+    """Whole numbers of at least 0 as UInt64, with notes; NaN is missing."""
+    notes: list[str] = []
     if column.dtype.is_integer() or column.dtype in (pl.Null, pl.String):
         made = column.cast(pl.UInt64, strict=False)
     else:
         made = pl.Series(column.name, [None] * len(column), dtype=pl.UInt64)
     if (made.is_null() & column.is_not_null()).any() and column.dtype != pl.Null:
         number = _as_float(column)
-        if number is not None and ((number >= 0) & (number == number.floor())).fill_null(True).all():
-            made = number.cast(pl.UInt64, strict=False)
+        if number is not None:
+            column, notes = _without_nan(column, number.is_nan())
+            number = number.fill_nan(None)
+            if ((number >= 0) & (number == number.floor())).fill_null(True).all():
+                made = number.cast(pl.UInt64, strict=False)
     bad = made.is_null() & column.is_not_null()
     refuse(bad, f"have no whole number of at least 0 in column '{column.name}' but {_example(column, bad)}", where)
-    return made
+    return made, notes
 
 
 def _as_float(column: pl.Series) -> pl.Series | None:

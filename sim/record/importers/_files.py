@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -62,12 +65,14 @@ def locate(path: Path) -> Found:
     return _found((named or single)[0], tables)
 
 
-def read_table(path: Path, form: str | None = None) -> pl.DataFrame:
-    """The table in ``path`` without interpretation; all columns of a CSV file are text."""
-    form = form or form_of(path)
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
+def read_table(path: Path, notes: list[str]) -> pl.DataFrame:
+    """The table in ``path`` without interpretation; all columns of a CSV file are text.
+
+    ``notes`` gets what had to be changed to read it at all.
+    """
+    form = form_of(path)
     try:
-        return readers[form](path)
+        return _jsonl(path, notes) if form == "jsonl" else {"parquet": _parquet, "csv": _csv}[form](path)
     except OSError as error:
         raise ImportFailure(f"{path}: cannot be opened ({error.strerror or first_line(error)}).") from None
 
@@ -130,28 +135,95 @@ def _csv(path: Path) -> pl.DataFrame:
         ) from None
 
 
-def _jsonl(path: Path) -> pl.DataFrame:
+def _jsonl(path: Path, notes: list[str]) -> pl.DataFrame:
     with path.open("rb") as file:
         head = file.read(65536).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
         raise ImportFailure(f"{path}: expected JSON Lines, one object on each line, found an empty file.")
+    array = head.startswith(b"[")
     try:
-        if head.startswith(b"["):
-            return pl.read_json(path, infer_schema_length=None)
-        return pl.read_ndjson(path, infer_schema_length=None)
+        return _parsed(path, array=array)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # the reader panics on some malformed input
-        where = _bad_line(path) or first_line(error)
-        raise ImportFailure(f"{path}: expected JSON Lines, one object on each line; {where}.") from None
+    except BaseException:  # the reader panics on some malformed input
+        return _slowly(path, notes, array=array)
 
 
-def _bad_line(path: Path) -> str:
+def _parsed(given: Path | bytes, *, array: bool) -> pl.DataFrame:
+    return (pl.read_json if array else pl.read_ndjson)(given, infer_schema_length=None)
+
+
+def _slowly(path: Path, notes: list[str], *, array: bool) -> pl.DataFrame:
+    """The table of a file that the fast reader refused: NaN and infinity, which JSON does not know, become null.
+
+    ImportFailure with the line of anything else.
+    """
+    said = f"{path}: expected JSON Lines, one object on each line"
+    places, lines, odd = [], [], Counter[str]()
+    for place, made in _objects(path, array=array):
+        if not isinstance(made, dict):
+            raise ImportFailure(f"{said}; {place} is {made if isinstance(made, str) else 'no object'}.")
+        odd.update(key for key, value in made.items() if isinstance(value, float) and not isfinite(value))
+        places.append(place)
+        lines.append(json.dumps(_finite(made)).encode())
+    try:
+        table = _parsed(b"\n".join(lines), array=False)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        where = f"{places[_first_bad(lines)]} does not fit those before it"
+        raise ImportFailure(f"{said}; {where} ({first_line(error)}).") from None
+    notes += [f"{n} values of column '{name}' are not finite and were taken as missing" for name, n in odd.items()]
+    return table
+
+
+def _objects(path: Path, *, array: bool) -> Iterator[tuple[str, Any]]:
+    """Place, such as "line 3", and value of every line that is not empty, or of every item of an array.
+
+    What is not JSON comes as a string that says so, and ends the file.
+    """
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        parts = [("the array", file.read())] if array else ((f"line {n}", line) for n, line in enumerate(file, start=1))
+        for place, line in parts:
+            plain = line.removeprefix(b"\xef\xbb\xbf").strip()
+            if not plain:
+                continue
             try:
-                if line.strip() and not isinstance(json.loads(line), dict):
-                    return f"line {number} is no object"
-            except ValueError as error:
-                return f"line {number} is not JSON ({first_line(error)})"
-    return ""
+                made = json.loads(plain)
+            except json.JSONDecodeError as error:
+                at = f"line {error.lineno}, column {error.colno}" if array else f"column {error.colno}"
+                yield place, f"not JSON ({error.msg} at {at})"
+                return
+            except (ValueError, RecursionError) as error:
+                yield place, f"not JSON ({first_line(error)})"
+                return
+            if array and isinstance(made, list):
+                yield from (
+                    (f"item {n}", None if isinstance(item, str) else item) for n, item in enumerate(made, start=1)
+                )
+            else:
+                yield place, None if isinstance(made, str) else made
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for every NaN and infinity in it."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _first_bad(lines: list[bytes]) -> int:
+    """Place of the line with which the lines up to there first cannot be read as one table."""
+    good, bad = 0, len(lines)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            _parsed(b"\n".join(lines[:middle]), array=False)
+            good = middle
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            bad = middle
+    return bad - 1

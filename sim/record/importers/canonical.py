@@ -11,12 +11,13 @@ import polars as pl
 from sim.record.events import COLUMNS, KINDS, OPTIONAL, ORIGINS
 from sim.record.importers import Importer, ImportFailure, importers
 from sim.record.importers._columns import choose, floats, ids, naturals, refuse, times
-from sim.record.importers._files import Found, locate, read_table
+from sim.record.importers._files import Found, form_of, locate, read_table
 from sim.record.importers._runs import Said, read_labels, read_runs
 from sim.record.log import Log
 from sim.record.store import INDEX, read_log
 
 _FLOATS = ("value", "cost", "duration", "similarity")
+_MANY = 5  # sources, and targets, from which it is strange that they have no name in common
 
 
 def read(path: Path | str, *, columns: Mapping[str, str] | None = None, keep_text: bool = False) -> Log:
@@ -45,11 +46,12 @@ def read(path: Path | str, *, columns: Mapping[str, str] | None = None, keep_tex
         except ValueError as error:
             raise ImportFailure(str(error)) from None
     where = str(found.events)
-    table = read_table(found.events, found.form)
+    said = Said()
+    table = read_table(found.events, said.notes)
     if table.height == 0:
         raise ImportFailure(f"{where}: expected events, found a table without rows.")
     chosen, notes = choose(table, columns, where)
-    said = Said(notes=notes)
+    said.notes += notes
     events = _typed(chosen, where, said, keep_text=keep_text, digits=found.form == "csv")
     events = _ordered(_numbered(events, said), said)
     events, missing = _without_empty(events, chosen.columns)
@@ -65,16 +67,19 @@ def _typed(table: pl.DataFrame, where: str, said: Said, *, keep_text: bool, digi
     made["kind"] = _kinds(table["kind"], where, said)
     for name in ("source", "target", "item", "artefact", "task"):
         if name in table.columns:
-            made[name] = ids(table[name], where, digits_are_numbers=digits)
+            made[name], notes = ids(table[name], where, digits_are_numbers=digits)
+            said.notes += notes
     refuse(made["source"].is_null(), "name no source, and who acted is never guessed", where)
     _same_type(made)
+    said.notes += _strangers(made)
     for name in _FLOATS:
         if name in table.columns:
             made[name], notes = floats(table[name], where)
             said.notes += notes
     for name in ("seq", "parent", "requirements"):
         if name in table.columns:
-            made[name] = naturals(table[name], where)
+            made[name], notes = naturals(table[name], where)
+            said.notes += notes
     made["origin"] = _origins(table, said)
     made.update(_texts(table, said, keep_text=keep_text))
     return pl.DataFrame({name: series.alias(name) for name, series in made.items()})
@@ -103,6 +108,20 @@ def _same_type(made: dict[str, pl.Series]) -> None:
     empty = made["target"].null_count() == len(made["target"])
     wanted = made["source"].dtype if empty else pl.String()
     made["source"], made["target"] = made["source"].cast(wanted), made["target"].cast(wanted)
+
+
+def _strangers(made: dict[str, pl.Series]) -> list[str]:
+    """A note when nobody who acts is ever acted towards: perhaps one agent is written in two ways."""
+    if "target" not in made:
+        return []
+    sources, targets = made["source"].unique(), made["target"].drop_nulls().unique()
+    if min(len(sources), len(targets)) < _MANY or sources.is_in(targets.implode()).any():
+        return []
+    return [
+        f"the {len(sources):,} sources (such as {str(sources.min())!r}) and the {len(targets):,} targets (such as "
+        f"{str(targets.min())!r}) have no name in common; if they are the same agents, write them alike, for here each "
+        "counts twice"
+    ]
 
 
 def _origins(table: pl.DataFrame, said: Said) -> pl.Series:
@@ -183,16 +202,21 @@ def _with_tables(log: Log, found: Found, said: Said) -> Log:
     for name, needed in (("agents", ["id"]), ("contacts", ["source", "target"]), ("states", ["time", "agent"])):
         if name not in found.beside:
             continue
-        table = read_table(found.beside[name])
+        table = read_table(found.beside[name], said.notes)
         if not set(needed) <= set(table.columns):
             said.notes.append(f"{found.beside[name].name} was left out: it has no column {' and '.join(needed)}")
             continue
         agents = [c for c in ("id", "source", "target", "agent") if c in table.columns]
-        tables[name] = table.with_columns(pl.col(agents).cast(log.events.schema["source"], strict=False))
+        file = found.beside[name]
+        for column in agents:
+            made, notes = ids(table[column], str(file), digits_are_numbers=form_of(file) == "csv")
+            table = table.with_columns(made.cast(log.events.schema["source"], strict=False))
+            said.notes += [f"{file.name}: {note}" for note in notes]
+        tables[name] = table
     if found.other:
         said.notes.append(f"tables in the folder that were not read: {', '.join(found.other)}")
     if "runs" in found.beside and "run" in log.events.columns:
-        runs = read_table(found.beside["runs"])
+        runs = read_table(found.beside["runs"], said.notes)
         if "run" in runs.columns:
             said.add(read_runs(runs, log.runs))
         else:
