@@ -34,7 +34,7 @@ class Param:
         want = type(self.default)
         try:
             made = _convert(value, want)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ParameterError(f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}.") from None
         if self.choices and made not in self.choices:
             raise ParameterError(
@@ -43,7 +43,7 @@ class Param:
         if isinstance(made, float | int) and not isinstance(made, bool):
             below = self.low is not None and made < self.low
             above = self.high is not None and made > self.high
-            if below or above or math.isnan(made):
+            if below or above or not math.isfinite(made):
                 raise ParameterError(f"{owner}: parameter '{self.name}' expects {self.expects()}, got {value!r}.")
         return made
 

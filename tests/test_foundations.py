@@ -67,10 +67,17 @@ def test_values_take_the_type_of_the_default(default, given, made):
     assert Param("p", default, "Some help").check(given, owner="x") == made
 
 
-@pytest.mark.parametrize("bad", [float("nan"), "many", None, 0.5, True, 11, -1])
+@pytest.mark.parametrize("bad", [float("nan"), "many", None, 0.5, True, 11, -1, "inf", "1e400"])
 def test_values_that_do_not_fit_are_refused_with_range_and_value(bad):
     with pytest.raises(ParameterError, match=r"x: parameter 'p' expects a whole number from 0 to 10 \(items\), got "):
         Param("p", 1, "Some help", low=0, high=10, unit="items").check(bad, owner="x")
+
+
+@pytest.mark.parametrize("bad", ["inf", "-inf", "1e400", float("inf"), "nan", 10**400])
+def test_a_number_is_finite_also_where_it_has_no_upper_end(bad):
+    for default, name in ((1.0, "a number"), (1, "a whole number")):
+        with pytest.raises(ParameterError, match=f"x: parameter 'p' expects {name} of at least -1, got "):
+            Param("p", default, "Some help", low=-1.0).check(bad, owner="x")
 
 
 def test_the_default_install_keeps_to_what_was_decided():

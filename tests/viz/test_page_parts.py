@@ -2,6 +2,7 @@
 
 import time
 from itertools import pairwise
+from math import inf
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from viz.axis import horizon
 from viz.files import RUNS, inside
 from viz.individual import individual
 from viz.links import Choice, choice_of, query_of
+from viz.panels.acts import change
 from viz.scene import Stage, _hilbert, scene, stage
 from viz.tape import Packed, Tape, tape_of
 
@@ -166,6 +168,10 @@ def test_an_effect_compares_equal_stretches_up_to_the_next_act(log):
     count = log.events.filter((pl.col("time") > 24) & (pl.col("time") <= 30)).height
     assert rows["events"][0] == pytest.approx(count / 6)
     assert said(second.act) == "keep set to 0.5"
+    assert [change(*pair) for pair in ((2.0, 3.0), (-2.0, -3.0))] == ["+50 %", "-50 %"]
+    assert {
+        change(*pair) for pair in ((0.0, 1.0), (None, 1.0), (1.0, None), (1.0, inf), (inf, inf), (1e-308, 1e9))
+    } == {"–"}
     late = effects(log, [Intervention(79.99, "mute", 1)], now=80.0)[0]
     assert late.rows == ()
     assert "are needed" in late.note

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite, nan
+
 import solara
 
 from experiments.report.words import number
@@ -66,8 +68,9 @@ def One(session: Session, effect: Effect) -> None:
 
 
 def change(a: float | None, b: float | None) -> str:
-    """The change in per cent, with a sign."""
-    return "–" if a is None or b is None or a == 0 else f"{100 * (b - a) / abs(a):+.0f} %"
+    """The change in per cent, with a sign; a dash where there is none to speak of."""
+    made = 100 * (b - a) / abs(a) if a and b is not None else nan
+    return f"{made:+.0f} %" if isfinite(made) else "–"
 
 
 panels.add("acts")(
