@@ -6,6 +6,7 @@ import pytest
 
 from sim.spec import scenarios
 from viz.links import Choice, query_of
+from viz.panels.header import reseed
 from viz.session import Session
 from viz.steering import change
 
@@ -65,3 +66,12 @@ def test_after_a_resume_the_controls_show_what_the_new_world_has_and_an_act_can_
     assert session.acts == []
     assert query_of(session.choice.value).endswith("seed=3&p.agents=16")
     assert "--set agents=16 --until" in session.run.plan.command()
+
+
+def test_a_seed_that_is_refused_is_forgotten_when_the_one_that_runs_is_entered_again(session):
+    run = session.run
+    assert not reseed(session, "x")
+    assert "expected a whole number from 0, got 'x'" in session.trouble.value
+    assert reseed(session, "3")
+    assert session.trouble.value == ""
+    assert session.run is run

@@ -82,6 +82,7 @@ def reseed(session: Session, seed: str) -> bool:
     if not seed.isdecimal() or len(seed) > 18:
         session.trouble.value = f"seed: expected a whole number from 0, got '{seed[:40]}'."
         return False
+    session.trouble.value = ""
     if int(seed) != session.choice.value.seed:
         session.choose(replace(session.choice.value, seed=int(seed)))
     return True
