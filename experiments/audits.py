@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def audits(engine: Engine, asked: Plan, *, samples: int) -> list[Audit]:
-    """The audits; the minds that ran are left as they are, others like them are asked."""
+    """The audits; others like the minds that ran are asked, and the rows of their calls go to the run's ledger."""
     assert engine.batches is not None
     made = []
     for recorder in engine.batches.mixture.askers:
@@ -25,4 +25,5 @@ def audits(engine: Engine, asked: Plan, *, samples: int) -> list[Audit]:
             made.append(audit(twin, asked.scenario, recorder.frame(), samples=samples))  # type: ignore[attr-defined]
         finally:
             twin.let_go()
+            mind.ledger.audited(twin.ledger, time=engine.now)
     return made

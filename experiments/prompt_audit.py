@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,7 @@ PATTERN = (
     "naming game", "convention", "consensus", "coordination", "cooperation", "emergen", "self-organi", "social dynamics",
     "agent-based", "multi-agent", "division of labo", "task allocation", "game theor",
 )  # fmt: skip
-QUESTION = (
-    "Somebody was given the text below and had to choose. In one sentence: which study or game may it come from, and what "
-    "is tested? Say 'unknown' if you cannot tell.\n\n"
-)
+RECOGNITION = "recognition.txt"
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Audit:
         checks: See ``Check``.
         hits: Words of the prompts that say too much.
         explained: Why the outcome is no emergence, as a sentence; empty when the prior does not explain it.
-        calls: Calls made for the audit; they count in the run's budget.
+        asked: Calls, tokens and cost of the audit (``agents.llm.ledger.spent``); they count in the run's budget.
         cut: Why some of it is missing; empty when nothing is.
     """
 
@@ -60,7 +57,7 @@ class Audit:
     checks: tuple[Check, ...]
     hits: tuple[Hit, ...]
     explained: str
-    calls: int
+    asked: Mapping[str, Any]
     cut: str = ""
 
     @property
@@ -70,7 +67,7 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """As data."""
-        return asdict(self)
+        return {**asdict(self), "calls": self.asked["calls"]}
 
 
 @dataclass
@@ -94,6 +91,7 @@ def audit(
     """
     from agents.llm.budget import BudgetReached
     from agents.llm.cassette import CassetteProblem
+    from agents.llm.ledger import spent
     from agents.llm.prompt import render
     from agents.llm.provider import ProviderProblem
 
@@ -111,14 +109,14 @@ def audit(
             made.checks += label_check(mind, scenario, dues, answers)
         else:
             made.cut = "no recorded view leaves a choice to somebody who remembers nothing, so the prior could not be asked for"
-        if texts and not _replays(mind):
-            made.checks.append(recognition_check(mind, texts[0]))
         made.checks += form_checks(mind, scenario, decisions, samples=samples)
+        if texts:
+            made.checks.append(recognition_check(mind, texts[0]))
     except (BudgetReached, CassetteProblem, ProviderProblem) as error:
         made.cut = str(error)
-    calls = len(mind.ledger.calls) + sum(c.n for c in made.checks if c.name == "recognised")
+    asked = spent(mind.ledger.table())
     hits = {(h.family, h.words): h for text in texts for h in lint(_plain(text))}
-    return Audit(mind.model.name, tuple(made.checks), tuple(hits.values()), made.explained, calls, made.cut)
+    return Audit(mind.model.name, tuple(made.checks), tuple(hits.values()), made.explained, asked, made.cut)
 
 
 def twins(scenario: Scenario, decisions: pl.DataFrame, *, samples: int) -> list[Due]:
@@ -131,10 +129,6 @@ def _plain(text: str) -> str:
     """A prompt without the view as data, which says the same again."""
     head, _, rest = text.partition("<view>")
     return head + rest.partition("</view>")[2]
-
-
-def _replays(mind: LlmMind) -> bool:
-    return mind.cassette is not None and mind.cassette.mode == "replay"
 
 
 def order_check(mind: Asker, scenario: Scenario, dues: Sequence[Due], answers: Sequence[Answer]) -> Check:
@@ -209,36 +203,19 @@ def label_check(mind: LlmMind, scenario: Scenario, dues: Sequence[Due], answers:
 
 
 def recognition_check(mind: LlmMind, text: str) -> Check:
-    """The share of answers that name the experiment."""
-    from dataclasses import replace
+    """The share of answers that name the experiment; questions that were not answered are told of."""
+    from agents.llm.open_question import ask_openly
+    from agents.llm.prompt import FRAMES, read_frame
 
-    from agents.llm.loop import Loop
-    from agents.llm.prompt import Prompt
-    from agents.llm.provider import Provider
-
-    prompt = Prompt([{"role": "user", "content": QUESTION + _plain(text)}], {}, {})
-    provider = Provider(replace(mind.model, structured="words"))
-    loop, named, n = Loop.borrow(), 0, 0
-    try:
-        for k in range(RECOGNISED):
-            room = len(prompt.messages[0]["content"]) // 3 + mind.model.max_tokens
-            money = provider.cost(tokens_in=room, tokens_out=mind.model.max_tokens)
-            mind.account.reserve(room, money)
-            used, paid = 0, None
-            try:
-                said = loop.submit(provider.ask(prompt, seed=k)).result()
-                used = said.tokens_in + said.tokens_out
-                paid = provider.cost(tokens_in=said.tokens_in, tokens_out=said.tokens_out)
-            except Exception:  # a failed question is not asked again: the share rests on fewer answers
-                continue
-            finally:
-                mind.account.settle(room, money, used=used, paid=paid)
-            n += 1
-            named += any(word in (said.text or "").lower() for word in PATTERN)
-    finally:
-        loop.give_back(provider.close)
-    if n == 0:
-        return Check("recognised", None, None, None, None, 0, "no answer came", fine=False)
+    answers = ask_openly(mind, _plain(text), frame=read_frame(FRAMES / RECOGNITION), times=RECOGNISED)
+    said = [a.thoughts.lower() for a in answers if a.choice >= 0]
+    lost = [a.status for a in answers if a.choice < 0]
+    untold = (
+        f"; {len(lost)} of {len(answers)} questions were not answered ({', '.join(sorted(set(lost)))})" if lost else ""
+    )
+    if not said:
+        return Check("recognised", None, None, None, None, 0, f"no answer came{untold}", fine=False)
+    named, n = sum(any(word in words for word in PATTERN) for words in said), len(said)
     low, high = wilson(named, n)
-    said_ = "it does not name the experiment" if named == 0 else f"it names the experiment in {named} of {n} answers"
-    return Check("recognised", named / n, low, high, 0.0, n, said_, fine=named == 0)
+    verdict = "it does not name the experiment" if named == 0 else f"it names the experiment in {named} of {n} answers"
+    return Check("recognised", named / n, low, high, 0.0, n, verdict + untold, fine=named == 0)

@@ -29,13 +29,17 @@ GROUP, DELAY = 32, 0.05
 
 
 class Pending(NamedTuple):
-    """One decision on its way: where it belongs, what is asked in which sample, and the name of the request."""
+    """One decision on its way: where it belongs, what is asked in which sample, and the name of the request.
+
+    ``prompt`` is what is sent where the view does not say it: an open question.
+    """
 
     place: int
     due: Due
     view: Question
     sample: int
     key: str
+    prompt: Prompt | None = None
 
 
 class Reply(NamedTuple):
@@ -105,7 +109,7 @@ class Calls:
 
     async def _decide(self, p: Pending) -> Reply:
         """One decision: call, read, try again as configured, and at last censor."""
-        prompt = render(p.view.at(p.sample), frame=self.frame, thoughts=self.model.thoughts)
+        prompt = p.prompt or render(p.view.at(p.sample), frame=self.frame, thoughts=self.model.thoughts)
         failures = pauses = attempt = 0
         while True:
             attempt += 1
@@ -239,6 +243,8 @@ def _read(said: Said, ids: dict[str, int]) -> tuple[str, Stored | None]:
     """How a reply was read, and what it says; None for no answer."""
     if said.refused:
         return "refused", None
+    if not ids:
+        return (OK, Stored(0, OK, said.text)) if said.text else ("unreadable", None)
     try:
         reply = read_reply(said.text, ids)
     except Unreadable:

@@ -1,4 +1,4 @@
-"""Ledger: one row for every model call, and for every decision that was read from a cassette."""
+"""Ledger: one row for every model call, whatever it was for, and for every answer that was read from a cassette."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+DECISION, AUDIT = "decision", "audit"
+
 
 class Entry(NamedTuple):
-    """One call, or one decision replayed; a row of the table.
+    """One call, or one answer replayed; a row of the table.
 
     Attributes:
-        time: Model time at which the decision was asked for.
-        agent: Row of the agent.
+        time: Model time at which the decision was asked for; of an audit, at which the run had ended.
+        agent: Row of the agent; None for an audit, which asks for nobody.
         model: The model asked.
         reported_model: The model that the provider says answered.
         request: Hash of the request (model, parameters, prompt version, view and sample).
@@ -27,10 +29,11 @@ class Entry(NamedTuple):
         cost: US dollars; None for an unknown price.
         latency: Seconds from request to answer.
         origin: ``llm``, ``cassette`` or ``censored`` in the row that made the decision; None in the others.
+        purpose: What was asked for: a ``decision`` of the run, or its prompt ``audit``.
     """
 
     time: float
-    agent: int
+    agent: int | None
     model: str
     reported_model: str | None
     request: str
@@ -44,6 +47,7 @@ class Entry(NamedTuple):
     cost: float | None = None
     latency: float | None = None
     origin: str | None = None
+    purpose: str = DECISION
 
 
 _TYPES: dict[str, Any] = {
@@ -60,6 +64,7 @@ class Ledger:
         self.model, self.frame = model, frame
         self.calls: list[Entry] = []
         self._replays: dict[str, list[Any]] = {name: [] for name in REPLAYED}
+        self._taken: list[pl.DataFrame] = []
 
     def replayed(self, **columns: Sequence[Any]) -> None:
         """Add the rows of decisions that were answered without a call: for each of ``REPLAYED`` a list, all of one length."""
@@ -67,17 +72,21 @@ class Ledger:
             self._replays[name] += values
 
     def take(self, other: Ledger) -> None:
-        """Add the rows of another mind of the same model."""
-        self.calls += other.calls
-        self.replayed(**other._replays)
+        """Add the rows of another ledger."""
+        self._taken.append(other.table())
+
+    def audited(self, other: Ledger, *, time: float) -> None:
+        """Add the rows of an audit at the end, ``time``, of the run."""
+        asked_for = {"time": pl.lit(time), "agent": pl.lit(None, SCHEMA["agent"]), "purpose": pl.lit(AUDIT)}
+        self._taken.append(other.table().with_columns(**asked_for))
 
     def table(self) -> pl.DataFrame:
         """All rows as a table, in the order of (time, agent, attempt): who answered first does not show."""
         told = pl.DataFrame(self._replays, schema={name: SCHEMA[name] for name in REPLAYED}).with_columns(
             model=pl.lit(self.model), frame=pl.lit(self.frame), attempt=pl.lit(0, pl.Int64),
-            **{name: pl.lit(None, SCHEMA[name]) for name in UNKNOWN},
+            purpose=pl.lit(DECISION), **{name: pl.lit(None, SCHEMA[name]) for name in UNKNOWN},
         )  # fmt: skip
-        return _ordered(pl.concat([told.select(*SCHEMA), _rows(self.calls)]))
+        return ordered(pl.concat([told.select(*SCHEMA), _rows(self.calls), *self._taken]))
 
 
 # In what one decision without a call differs from another, and what it has not.
@@ -87,7 +96,7 @@ UNKNOWN = ("reported_model", "tokens_in", "tokens_out", "tokens_cached", "cost",
 
 def table(entries: Sequence[Entry]) -> pl.DataFrame:
     """Entries as a table, in the order of ``Ledger.table``."""
-    return _ordered(_rows(entries))
+    return ordered(_rows(entries))
 
 
 def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
@@ -95,17 +104,27 @@ def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
     return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
 
 
-def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.sort("time", "agent", "attempt", maintain_order=True)
+def ordered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order of (time, agent, attempt), the audit's after the decisions of their time."""
+    return rows.sort("time", "agent", "attempt", nulls_last=True, maintain_order=True)
 
 
 def summary(ledger: pl.DataFrame) -> dict[str, Any]:
-    """Decisions by origin, calls, tokens and cost (US dollars) of a run; cost is ``unknown`` where one call's price is."""
-    made = ledger.filter(pl.col("attempt") > 0)
-    priced = made.filter(pl.col("tokens_in").is_not_null())["cost"]
-    decided = ledger["origin"].drop_nulls()
+    """Decisions by origin, then calls, tokens and cost of everything, and under ``audit`` how much of it was the audit's."""
+    audit = pl.col("purpose") == AUDIT
+    decided = ledger.filter(~audit)["origin"].drop_nulls()
     return {
         "decisions": {origin: int((decided == origin).sum()) for origin in sorted(decided.unique())},
+        **spent(ledger),
+        "audit": spent(ledger.filter(audit)),
+    }
+
+
+def spent(ledger: pl.DataFrame) -> dict[str, Any]:
+    """Calls, tokens and cost (US dollars) of the rows of a ledger; cost is ``unknown`` where one call's price is."""
+    made = ledger.filter(pl.col("attempt") > 0)
+    priced = made.filter(pl.col("tokens_in").is_not_null())["cost"]
+    return {
         "calls": made.height,
         "failed_calls": made.filter(pl.col("status") != "ok").height,
         **{name: int(made[name].sum()) for name in ("tokens_in", "tokens_out", "tokens_cached")},

@@ -14,7 +14,7 @@ import polars as pl
 from agents.llm.budget import Account
 from agents.llm.calls import Calls, Pending
 from agents.llm.cassette import REPLAY, Cassette, CassetteProblem, Stored
-from agents.llm.ledger import Ledger, sentence, summary
+from agents.llm.ledger import Ledger, ordered, sentence, summary
 from agents.llm.loop import Loop
 from agents.llm.prompt import Frame, frame_for
 from agents.llm.provider import Model, Provider
@@ -166,7 +166,7 @@ class LlmMind:
         """The run's tables with ledger, payloads and the share of genuine decisions."""
         ledger = mine = self.ledger.table()
         if log.ledger is not None:
-            ledger = pl.concat([log.ledger, ledger]).sort("time", "agent", "attempt", maintain_order=True)
+            ledger = ordered(pl.concat([log.ledger, ledger]))
         payloads = log.payloads
         if self.thoughts:
             rows = sorted(self.thoughts)

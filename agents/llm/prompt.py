@@ -45,7 +45,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is sent, and which option each shown id stands for (index into the question's options)."""
+    """What is sent, and which option each shown id stands for (index into the question's options).
+
+    An open question has no ids: any words are an answer.
+    """
 
     messages: list[dict[str, str]]
     schema: dict[str, Any]

@@ -40,12 +40,22 @@ def _one(made: Mapping[str, Any]) -> str:
     words = "The prompts hold no word that hands out a role, suggests a hierarchy or names what is hoped for."
     cut = note(f"Not everything was asked: {made['cut']}.") if made["cut"] else ""
     return (
-        f"<p>{esc(made['model'])}: {made['calls']:,} calls were made for this audit; they count in the budget.</p>"
+        f"<p>{esc(made['model'])}: {made['calls']:,} calls{_spent(made)} were made for this audit; they count in the "
+        "budget.</p>"
         + refused
         + cut
         + (table(heads, rows, numeric=(2, 4, 5)) if rows else "")
         + (f"<p>Words in the prompts that say too much:</p>{lines(hits)}" if hits else note(words))
     )
+
+
+def _spent(made: Mapping[str, Any]) -> str:
+    """Tokens and cost of an audit; runs of before they were kept tell of none."""
+    asked = made.get("asked")
+    if not asked or not asked["calls"]:
+        return ""
+    cost = "at an unknown cost" if asked["cost"] == "unknown" else f"for ${asked['cost']:.4g}"
+    return f" ({asked['tokens_in']:,} tokens in, {asked['tokens_out']:,} out, {cost})"
 
 
 def _named(check: str) -> Raw:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from agents.llm.budget import Budget
@@ -71,6 +72,43 @@ def test_an_audit_stops_at_the_budget_and_says_so(tmp_path):
     assert done.manifest["status"] == "complete"
     assert provider.counts["requests"] <= 120
     assert "budget of 120 calls" in made["cut"]
+
+
+def test_every_call_is_in_the_ledger_and_a_recorded_audit_replays_without_a_key(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    how = HOW | {"changes": {"agents": 6}, "until": 2.0, "seed": 2, "out": tmp_path}
+    tape = Asking(model="openai/mock/knowing", audit=6, cassette=str(tmp_path / "tape.db"))
+    with serving() as (url, provider):
+        done = run("naming", asking=tape.changed(base_url=url), **how)
+        sent = provider.counts["requests"]
+    ledger, asked, (made,) = done.log.ledger, done.manifest["asked"], done.manifest["audits"]
+    assert sent == ledger.height == asked["calls"]
+    audit = ledger.filter(pl.col("purpose") == "audit")
+    assert audit["agent"].null_count() == audit.height == asked["audit"]["calls"] == made["calls"] == 4 * 6 + 5
+    assert asked["decisions"] == done.manifest["decisions"] == {"llm": sent - audit.height}
+    spent = {name: made["asked"][name] for name in ("tokens_in", "tokens_out")}
+    assert spent == {name: audit[name].sum() for name in spent}
+    assert f"{spent['tokens_in']:,} tokens in" in (done.folder / "report.html").read_text()
+    assert check(made, "recognised")["n"] == 5
+    for mode in ("replay", "replay-or-live"):
+        # No server, no key: whatever were called would fail.
+        again = run("naming", asking=tape.changed(cassette_mode=mode), force=True, **how).manifest
+        assert again["audits"][0]["checks"] == made["checks"]
+        assert (again["audits"][0]["cut"], again["asked"]["calls"]) == ("", 0)
+        assert again["asked"]["decisions"] == {"cassette": sent - audit.height}
+
+
+def test_questions_that_are_not_answered_are_told_of(tmp_path):
+    from agents.llm.mock_faults import Faults
+    from agents.llm.mock_server import Settings
+
+    with serving(Settings(faults=Faults.parse("refusal=1"))) as (url, _):
+        asking = Asking(model="openai/mock/uniform", base_url=url, audit=2, retries=0)
+        done = run("naming", asking=asking, out=tmp_path, **HOW | {"changes": {"agents": 3}, "until": 1.0})
+    found = check(done.manifest["audits"][0], "recognised")
+    # Some refuse in words, which is an answer.
+    assert found["n"] < 5
+    assert f"{5 - found['n']} of 5 questions were not answered (refused)" in found["verdict"]
 
 
 def test_words_that_say_too_much_are_found():
