@@ -14,6 +14,7 @@ from viz.opening import asked_for, opened
 from viz.panels.panel import BANDS, Panel, of_band, panels
 from viz.parts import button, words
 from viz.session import FIRST, Session, analyst
+from viz.spelled import spell
 from viz.warm import warm
 from viz.widgets.keys import KeysWidget
 
@@ -26,6 +27,7 @@ HEADINGS = {
     "steering": "Sentences and numbers to steer by",
 }
 
+spell()
 # The server is warm before the first page opens: kernels linked, and the process that looks for structures begun.
 threading.Thread(target=warm, args=(FIRST, analyst), daemon=True, name="warm").start()
 

@@ -104,13 +104,13 @@ def runs(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, server):
-    """A fresh tab that remembers nothing; at its end no other machine was asked and the console holds no error."""
+    """A fresh tab that remembers nothing; at its end no other machine was asked and the console holds nothing bad."""
     window = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
     tab = window.new_page()
     tab.set_default_timeout(PATIENCE)
     tab.strange, tab.complaints = [], []
     tab.on("request", lambda r: None if is_ours(r.url, server.url) else tab.strange.append(r.url))
-    tab.on("console", lambda m: tab.complaints.append(m.text) if m.type == "error" else None)
+    tab.on("console", lambda m: tab.complaints.append(m.text) if m.type in {"error", "warning"} else None)
     tab.on("pageerror", lambda e: tab.complaints.append(str(e)))
     yield tab
     window.close()

@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 import polars as pl
 import pytest
+import solara
 
 from experiments.errors import UsageProblem
 from experiments.plan import plan
@@ -21,6 +22,7 @@ from viz.individual import individual
 from viz.links import Choice, choice_of, query_of
 from viz.panels.acts import change
 from viz.scene import Stage, _hilbert, scene, stage
+from viz.spelled import spell
 from viz.tape import Packed, Tape, tape_of
 
 
@@ -175,3 +177,10 @@ def test_an_effect_compares_equal_stretches_up_to_the_next_act(log):
     late = effects(log, [Intervention(79.99, "mute", 1)], now=80.0)[0]
     assert late.rows == ()
     assert "are needed" in late.note
+
+
+def test_browsers_have_nothing_to_warn_of_in_the_navigator_of_pages(monkeypatch):
+    monkeypatch.setattr(solara, "Navigator", solara.Navigator)
+    spell()
+    text = solara.Navigator.widget().template
+    assert "module.exports = {" in getattr(text, "template", text)
