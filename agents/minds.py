@@ -227,7 +227,12 @@ def _askers(asked: Sequence[Who], scenario: Scenario, asking: Asking) -> list[An
         from agents.llm.cassette import Cassette
 
         cassette = Cassette(asking.cassette, mode=asking.cassette_mode)
-    return [Recorder(_asker(who, scenario, asking, account, cassette), scenario) for who in asked]
+    made = []
+    for who in asked:
+        kind, model, _ = who
+        name = f"{POLICY}={model}" if kind == POLICY else model or asking.model
+        made.append(Recorder(_asker(who, scenario, asking, account, cassette), scenario, name=name))
+    return made
 
 
 def _asker(who: Who, scenario: Scenario, asking: Asking, account: Account, cassette: Cassette | None) -> Asker:

@@ -19,7 +19,7 @@ from sim.world.view import NO_CHOICE
 
 SCHEMA = {
     "agent": pl.Int64, "time": pl.Float64, "origin": pl.String, "option": pl.Int64, "amount": pl.Float64,
-    "fields": pl.String, "memory": pl.String, "options": pl.String,
+    "fields": pl.String, "memory": pl.String, "options": pl.String, "model": pl.String,
 }  # fmt: skip
 TOLD = "told"
 _text = json.JSONEncoder(separators=(",", ":")).encode
@@ -44,11 +44,14 @@ def offered(scenario: Scenario, due: Due) -> list[Offered]:
 
 
 class Recorder:
-    """Asks another mind and keeps a row of every decision; ``beside`` adds the table ``decisions``."""
+    """Asks another mind and keeps a row of every decision; ``beside`` adds the table ``decisions``.
 
-    def __init__(self, mind: Asker, scenario: Scenario) -> None:
-        self.mind, self.scenario = mind, scenario
-        self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
+    ``name`` is what its column ``model`` says: the model asked, or the policy.
+    """
+
+    def __init__(self, mind: Asker, scenario: Scenario, *, name: str | None = None) -> None:
+        self.mind, self.scenario, self.name = mind, scenario, name
+        self._columns: dict[str, list[Any]] = {column: [] for column in SCHEMA if column != "model"}
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the other mind's."""
@@ -75,7 +78,9 @@ class Recorder:
 
     def frame(self) -> pl.DataFrame:
         """The decisions so far as a table."""
-        return pl.DataFrame(self._columns, schema=SCHEMA).sort("time", "agent", maintain_order=True)
+        schema = {column: kind for column, kind in SCHEMA.items() if column in self._columns}
+        rows = pl.DataFrame(self._columns, schema=schema).with_columns(model=pl.lit(self.name, pl.String))
+        return rows.sort("time", "agent", maintain_order=True)
 
     def _told(self, due: Due) -> tuple[str, str, str]:
         """Fields, memory and options of a due as JSON."""
@@ -96,8 +101,8 @@ class Recorder:
             agents, times, [a.origin for a in answers], [a.option if c else None for a, c in zip(answers, chosen, strict=True)],
             [a.amount if c else None for a, c in zip(answers, chosen, strict=True)], fields, memories, options,
         )  # fmt: skip
-        for name, values in zip(SCHEMA, rows, strict=True):
-            self._columns[name] += values
+        for column, values in zip(self._columns, rows, strict=True):
+            self._columns[column] += values
 
 
 def _floats(features: Mapping[str, float]) -> dict[str, float]:

@@ -24,9 +24,14 @@ Example: swarmscope distil runs/naming-1-1a2b3c4d --out table.json --check 20
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of one scenario and mind, with recorded decisions.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders of one scenario and mind, asked alike, with recorded decisions.")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="File for the table.")] = Path("table.json"),
+    of: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Count this model's decisions; needed where several decided.")
+    ] = None,
     last: Annotated[
         int | None, typer.Option(help="How many of the latest things remembered make a class; all if left out.")
     ] = None,
@@ -56,13 +61,15 @@ def command(
     with progress() as say:
         say(0, 0, "counting decisions")
         from experiments.folder import read_manifest, write_json
+        from experiments.gathering import table_of
 
         manifests = [read_manifest(run) for run in runs]
-        table = _table(runs, manifests, last=last, ignore=names(ignore) or ())
+        table, decided = table_of(runs, manifests, of=of, last=last, ignore=names(ignore) or ())
         made = []
         if check:
+            compared_with = manifests[0] if of is None else _alone(manifests[0], decided)
             how = {"model": model, "base_url": base_url, "budget_calls": budget_calls}
-            made = _checked(table, manifests[0], check, say, archetypes=archetypes, **how)
+            made = _checked(table, compared_with, check, say, archetypes=archetypes, **how)
         names_ = {"table": "fidelity", "archetypes": "archetype_fidelity"}
         compared = {names_[one.who]: one.to_json() for one in made}
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -91,30 +98,11 @@ def _facts(table: Table) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _table(runs: list[Path], manifests: list[Any], *, last: int | None, ignore: tuple[str, ...]) -> Table:
-    import polars as pl
-
-    from agents.table_mind import distil
-    from sim.record.store import read_parquet
-
-    kinds = {(m.get("scenario"), m.get("mind"), tuple(m.get("models", ()))) for m in manifests}
-    if len(kinds) > 1:
-        raise UsageProblem(
-            f"distil: expected runs of one scenario and mind, got {len(kinds)} kinds; distil them one by one."
-        )
-    frames = []
-    for run in runs:
-        place = run / "decisions.parquet"
-        if not place.exists():
-            raise UsageProblem(
-                f"{run}: expected recorded decisions, found none; they are recorded in runs with --mind llm, archetypes or "
-                "policy=NAME."
-            )
-        frames.append(read_parquet(place))
-    first = manifests[0]
-    source = {name: first.get(name) for name in ("mind", "models", "preset", "parameters", "prompt") if first.get(name)}
-    source["seeds"] = [m.get("seed") for m in manifests]
-    return distil(pl.concat(frames), scenario=str(first["scenario"]), source=source, last=last, ignore=ignore)
+def _alone(manifest: dict[str, Any], model: str) -> dict[str, Any]:
+    """The manifest of a run in which ``model`` decides for everybody."""
+    if model.startswith("policy="):
+        return {**manifest, "mind": model, "models": []}
+    return {**manifest, "mind": "llm", "models": [model]}
 
 
 def _checked(table: Table, manifest: Any, seeds: int, say: Any, *, archetypes: int, **how: Any) -> list[Fidelity]:

@@ -1,6 +1,7 @@
 """From a recorded run to a table to a run of the table, on the command line and as functions."""
 
 import json
+import shutil
 
 import numpy as np
 import polars as pl
@@ -90,6 +91,46 @@ def test_a_run_without_recorded_decisions_is_refused(swarmscope, tmp_path):
     code, _, err = swarmscope("distil", str(done.folder))
     assert code == 2
     assert "expected recorded decisions, found none" in err
+
+
+def test_a_table_is_of_one_model_and_of_runs_that_were_asked_alike(swarmscope, tmp_path, recorded):
+    how = HOW | {"changes": {"agents": 6}, "until": 2.0}
+    mixed = run("naming", mind="policy=uniform:0.5,policy=first/0.9:0.5", out=tmp_path, **how).folder
+    code, _, err = swarmscope("distil", mixed)
+    assert code == 2
+    assert "policy=first/0.9 and policy=uniform decided; choose with --of MODEL" in err
+    assert "expected a model that decided" in swarmscope("distil", mixed, "--of", "policy=majority")[2]
+    code, out, _ = swarmscope("distil", mixed, "--of", "policy=uniform", "--check", 2, "--json")
+    decisions = pl.read_parquet(mixed / "decisions.parquet")
+    assert code == 0
+    assert json.loads(out)["decisions"] == decisions.filter(pl.col("model") == "policy=uniform").height == 6
+    # A folder from before the column: the manifest says who decided, if it was one.
+    decisions.drop("model").write_parquet(mixed / "decisions.parquet")
+    assert "do not say who took them" in swarmscope("distil", mixed)[2]
+    old = recorded[0] / "decisions.parquet"
+    whole = pl.read_parquet(old)
+    whole.drop("model").write_parquet(old)
+    assert swarmscope("distil", recorded[0])[0] == 0
+    whole.write_parquet(old)
+
+
+def test_runs_that_differ_in_how_they_were_asked_or_in_their_options_are_not_mixed(swarmscope, tmp_path, recorded):
+    open_words = run(
+        "naming", mind="policy=majority/1.5", seed=3, out=tmp_path, until=2.0, changes={"agents": 6}
+    ).folder
+    code, _, err = swarmscope("distil", recorded[0], open_words)
+    assert code == 2
+    assert "parameters differ in" in err
+    assert "words (" in err
+    made = []
+    for folder, temperature in ((recorded[0], 0.2), (recorded[1], None)):
+        made.append(tmp_path / folder.name)
+        shutil.copytree(folder, made[-1])
+        manifest = read_manifest(folder) | {"asking": {"temperature": temperature, "thoughts": temperature is None}}
+        (made[-1] / "manifest.json").write_text(json.dumps(manifest))
+    code, _, err = swarmscope("distil", *made)
+    assert code == 2
+    assert "differ in temperature (0.2 and none), thoughts (false and true)" in " ".join(err.split())
 
 
 def test_what_a_table_does_not_know_goes_to_the_model(recorded, swarmscope, tmp_path):
