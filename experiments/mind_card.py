@@ -367,10 +367,15 @@ def _costs(said: Sequence[Answers], ledger: pl.DataFrame | None) -> dict[str, Re
             float(waits.median()), float(waits.quantile(0.025)), float(waits.quantile(0.975)), None, len(waits),  # type: ignore[arg-type]
             "s per call", "median; bounds hold 95 % of calls",
         )  # fmt: skip
-    made["tokens"] = Reading(
-        (float(calls["tokens_in"].sum()) + float(calls["tokens_out"].sum())) / n, n=n, unit="tokens per decision"
+    answered = calls.filter(pl.col("latency").is_not_null())
+    made["tokens"] = (
+        Reading(None, n=n, unit="tokens per decision", note="unknown: the provider reports none")
+        if answered["tokens_in"].null_count()
+        else Reading(
+            (float(calls["tokens_in"].sum()) + float(calls["tokens_out"].sum())) / n, n=n, unit="tokens per decision"
+        )
     )
-    unknown = calls.filter(pl.col("tokens_in").is_not_null())["cost"].null_count() > 0
+    unknown = answered["cost"].null_count() > 0
     made["cost"] = (
         Reading(None, n=n, unit="USD per decision", note="unknown: no price for this model")
         if unknown

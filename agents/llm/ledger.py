@@ -23,7 +23,7 @@ class Entry(NamedTuple):
         sample: Which sample of the view.
         attempt: 1 for the first call of a decision; 0 where no call was made.
         status: ``ok``, ``unreadable``, ``refused``, ``rate limited``, ``timeout``, ``connection``, ...
-        tokens_in: Prompt tokens as the provider reports them.
+        tokens_in: Prompt tokens as the provider reports them; None, as for the others, where it reports none.
         tokens_out: Answer tokens as the provider reports them.
         tokens_cached: Those of the prompt tokens that the provider read from its own cache.
         cost: US dollars; None for an unknown price.
@@ -123,11 +123,13 @@ def summary(ledger: pl.DataFrame) -> dict[str, Any]:
 def spent(ledger: pl.DataFrame) -> dict[str, Any]:
     """Calls, tokens and cost (US dollars) of the rows of a ledger; cost is ``unknown`` where one call's price is."""
     made = ledger.filter(pl.col("attempt") > 0)
-    priced = made.filter(pl.col("tokens_in").is_not_null())["cost"]
+    answered = pl.col("latency").is_not_null() | pl.col("tokens_in").is_not_null()
+    priced = made.filter(answered)["cost"]
     return {
         "calls": made.height,
         "failed_calls": made.filter(pl.col("status") != "ok").height,
         **{name: int(made[name].sum()) for name in ("tokens_in", "tokens_out", "tokens_cached")},
+        "calls_without_tokens": made.filter(answered & pl.col("tokens_in").is_null()).height,
         "cost": "unknown" if priced.null_count() else float(priced.sum()),
     }
 

@@ -184,7 +184,13 @@ class LlmMind:
         return replace(log, ledger=ledger, payloads=payloads, notes=notes)
 
     def _notes(self, ledger: pl.DataFrame) -> list[str]:
-        made = [sentence(self.model.name, summary(ledger)["decisions"])]
+        spent = summary(ledger)
+        made = [sentence(self.model.name, spent["decisions"])]
+        if spent["calls_without_tokens"]:
+            made.append(
+                f"{spent['calls_without_tokens']:,} of {spent['calls']:,} calls of {self.model.name} were answered without a "
+                "word on tokens: what they took is unknown, and the budget counted what was reserved for them."
+            )
         if self.samples:
             made.append(
                 f"Equal views shared {self.samples} samples of the model's answers: agents alike may act alike for it."

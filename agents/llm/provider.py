@@ -19,6 +19,8 @@ from agents.llm.prompt import Prompt
 THROTTLED, AGAIN, FATAL = "throttled", "again", "fatal"
 _KEY = re.compile(r"(sk|pk|key|tok)[-_][A-Za-z0-9_\-*]{4,}", re.IGNORECASE)
 _BEARER = re.compile(r"(bearer|api[-_ ]?key\W{1,3})\s*\S+", re.IGNORECASE)
+# Status codes of gateways that waited no longer for a model that may have worked on.
+_GIVEN_UP = {408, 499, 504, 524}
 # Local servers want a key that they do not check.
 NO_KEY = "none"
 
@@ -54,15 +56,20 @@ class Model:
 
 @dataclass(frozen=True)
 class Said:
-    """A model's reply as it came, and what the provider reports about it."""
+    """A model's reply as it came, and what the provider reports about it; None for tokens of which it reports nothing."""
 
     text: str | None
     refused: bool
     model: str
-    tokens_in: int
-    tokens_out: int
-    tokens_cached: int
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_cached: int | None
     latency: float
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens in and out; None where either is unknown."""
+        return None if self.tokens_in is None or self.tokens_out is None else self.tokens_in + self.tokens_out
 
 
 class Provider:
@@ -153,19 +160,19 @@ class Provider:
         latency = time.perf_counter() - began
         choice = reply.choices[0] if reply.choices else None
         message = choice.message if choice is not None else None
-        usage = getattr(reply, "usage", None)
-        details = getattr(usage, "prompt_tokens_details", None)
+        text = getattr(message, "content", None)
+        tokens_in, tokens_out, tokens_cached = _usage(getattr(reply, "usage", None), text)
         # The library keeps what it does not know itself, refusals among it, in a field of its own.
         own = getattr(message, "provider_specific_fields", None) or {}
         refusal = getattr(message, "refusal", None) or own.get("refusal")
         refused = bool(refusal) or getattr(choice, "finish_reason", "") == "content_filter"
         return Said(
-            text=getattr(message, "content", None),
+            text=text,
             refused=refused,
             model=str(reply.model or self.model.name),
-            tokens_in=int(getattr(usage, "prompt_tokens", 0) or 0),
-            tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
-            tokens_cached=int(getattr(details, "cached_tokens", 0) or 0),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            tokens_cached=tokens_cached,
             latency=latency,
         )
 
@@ -215,18 +222,40 @@ class Provider:
         """Tokens of a prompt as the library's own tokenizer counts them: an estimate, providers count in their own way."""
         return int(self.litellm.token_counter(model=self.model.name, messages=prompt.messages))
 
-    def cost(self, *, tokens_in: int, tokens_out: int, tokens_cached: int = 0) -> float | None:
-        """US dollars for so many tokens; None where the price is unknown. A server of one's own has no known price."""
-        if self.model.base_url is not None or self.prices is None:
+    def cost(self, *, tokens_in: int | None, tokens_out: int | None, tokens_cached: int | None = 0) -> float | None:
+        """US dollars for so many tokens; None where they or the price are unknown, as that of a server of one's own is."""
+        if self.model.base_url is not None or self.prices is None or tokens_in is None or tokens_out is None:
             return None
         dear, out, cheap = self.prices
-        return (tokens_in - tokens_cached) * dear + tokens_cached * cheap + tokens_out * out
+        cached = tokens_cached or 0
+        return (tokens_in - cached) * dear + cached * cheap + tokens_out * out
 
     async def close(self) -> None:
         """Close the clients of this loop."""
         closing = getattr(self.litellm, "close_litellm_async_clients", None)
         if closing is not None:
             await closing()
+
+
+def _usage(usage: Any, text: str | None) -> tuple[int | None, int | None, int | None]:
+    """Tokens in, out and cached as reported; the library fills in 0 where nothing is, and no prompt or text has none."""
+    tokens_in = getattr(usage, "prompt_tokens", None) or None
+    tokens_out = getattr(usage, "completion_tokens", None)
+    if not tokens_out and (text or tokens_in is None):
+        tokens_out = None
+    return tokens_in, tokens_out, getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None)
+
+
+def took_nothing(error: BaseException | None) -> bool:
+    """True when a failed call surely used no tokens: it was answered with an error, or the server was never reached."""
+    while error is not None:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if "HTTPStatusError" in names:
+            return getattr(getattr(error, "response", None), "status_code", None) not in _GIVEN_UP
+        if names & {"ConnectError", "ConnectTimeout", "ClientConnectorError"}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def retry_after(error: Exception) -> float | None:

@@ -156,7 +156,8 @@ def _meters(seen: Seen, rows: Rows) -> None:
 
         made = asked(seen.log.ledger)
         price = None if made["cost"] == "unknown" else made["cost"]
-        rows.run |= {"calls": made["calls"], "tokens": made["tokens_in"] + made["tokens_out"], "money": price}
+        tokens = None if made["calls_without_tokens"] else made["tokens_in"] + made["tokens_out"]
+        rows.run |= {"calls": made["calls"], "tokens": tokens, "money": price}
         rows.run |= {"censored": made["decisions"].get("censored", 0)}
 
 
