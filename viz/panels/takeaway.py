@@ -18,6 +18,8 @@ from viz.session import Session, analyst
 from viz.sight import pointed
 from viz.takeaway import order_of, picture, written, zipped_run
 
+MOST_LOST = 8  # sentences on what a format does not carry
+
 
 @solara.component
 def TakeAway(session: Session) -> None:
@@ -59,7 +61,14 @@ def Line(session: Session, title: str, text: str, role: str) -> None:
 
 @solara.component
 def Topologies(session: Session, identity: str, topology: Any) -> None:
-    """A structure's topology in every format."""
+    """A structure's topology in every format; once one is taken, what it does not carry."""
+    told, tell = solara.use_state(("", "", list[str]()))
+
+    def text_of(name: str) -> str:
+        text, lost = written(topology, as_format=name)
+        tell((identity, name, lost))
+        return text
+
     with solara.Div(classes=["line"]):
         words(f"Topology of {identity}:", tag="span")
         for name in exporters.names():
@@ -67,10 +76,17 @@ def Topologies(session: Session, identity: str, topology: Any) -> None:
             Offer(
                 session,
                 name,
-                lambda name=name: written(topology, as_format=name)[0],
+                lambda name=name: text_of(name),
                 f"{identity}{exporter.extension}",
                 "text/plain",
             )
+    whose, name, lost = told
+    if whose == identity:
+        words(f"In {name} {'this is lost' if lost else 'nothing is lost'}{':' if lost else '.'}", classes=["quiet"])
+        for line in lost[:MOST_LOST]:
+            words(line, classes=["quiet"], data_lost=name)
+        if len(lost) > MOST_LOST:
+            words(f"and {len(lost) - MOST_LOST:,} more of the kind; 'swarmscope export' says all.", classes=["quiet"])
 
 
 @solara.component
