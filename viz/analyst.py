@@ -89,6 +89,7 @@ def analysed(log: Log, *, total: int = 0, seed: int = 0, alpha: float = 0.05) ->
         {
             **s.to_json(),
             "about": s.about,
+            "half_life_said": s.half_life_said,
             "discovered": s.discovered,
             "flows": s.flows.select("source", "target", "count").rows(),
             "timeline": s.timeline.to_dicts(),

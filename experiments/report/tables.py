@@ -67,7 +67,7 @@ def _facts(s: Structure) -> list[tuple[str, str]]:
         ("p, and q after correction for all tests", esc(f"{p_value(s.p)}, {p_value(s.q)}")),
         ("null models survived", "<br>".join(esc(null_words(name)) for name in s.nulls) or "none"),
         ("stood", esc(f"from {number(s.windows[0])} to {number(s.windows[1])}, {number(s.lifetime)} in all")),
-        ("half-life", esc(number(s.half_life) if s.half_life is not None else "longer than the log")),
+        ("half-life", esc(s.half_life_said)),
         ("there from the start", esc(s.predefined or "no: not in the initial contacts, the inputs or the labels")),
         ("same when agents are renumbered", {True: "yes", False: "no", None: "not tested"}[s.relabelling]),
     ]

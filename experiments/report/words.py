@@ -142,9 +142,25 @@ def _organised(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _alone(structure: Mapping[str, Any]) -> str:
-    words = "an" if structure["kind"][0] in "aeiou" else "a"
-    kind = {"teams": "Teams", "roles": "Roles"}.get(structure["kind"], f"{words.capitalize()} {structure['kind']}")
-    return f"{kind} organised {'themselves' if structure['kind'] in ('teams', 'roles') else 'itself'}"
+    name = _name(structure["kind"])
+    words = "an" if name[0] in "aeiou" else "a"
+    kind = {"teams": "Teams", "roles": "Roles"}.get(name, f"{words.capitalize()} {name}")
+    return f"{kind} organised {'themselves' if name in ('teams', 'roles') else 'itself'}"
+
+
+def _several(count: int, name: str) -> str:
+    """A count of things of one name."""
+    head, _, rest = name.partition(" ")
+    plural = {"structure": "structures", "dependency": "dependencies"}.get(head)
+    return f"{count:,} {plural} {rest}" if plural and count > 1 else many(count, name)
+
+
+def _name(kind: str) -> str:
+    """A kind as the name of one thing."""
+    family, _, pattern = kind.partition(":")
+    if family == "unclassified":
+        return f"structure without a name ({pattern})" if pattern else "structure without a name"
+    return {"influence": "dependency by influence", "synergy": "synergetic team"}.get(kind, kind)
 
 
 def _counted(structures: Iterable[Mapping[str, Any]]) -> str:
@@ -153,7 +169,7 @@ def _counted(structures: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _counts(structures: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [many(n, kind) for kind, n in Counter(s["kind"] for s in structures).most_common()]
+    return [_several(n, _name(kind)) for kind, n in Counter(s["kind"] for s in structures).most_common()]
 
 
 def _sure(found: Sequence[Mapping[str, Any]]) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from scenarios.worlds.world import World, contacts_log, worlds
+from sim.detectors import shapes
+from sim.detectors.brokers import BROKERED
+from sim.detectors.grouping import GROUPED
 from sim.detectors.hierarchy import COMMAND, IMBALANCED
 from sim.record.log import Log
 
@@ -22,6 +25,16 @@ def uneven_activity(rng: np.random.Generator, agents: int, events: int, _strengt
     )
 
 
+def coming_and_going(rng: np.random.Generator, agents: int, events: int, _strength: float) -> Log:
+    """Those who are there meet anybody who is there; a third of all is there at a time, and one after the other is replaced."""
+    there = max(2, agents // 3)
+    away = np.arange(events) * (agents - there + 1) // events
+    first = rng.integers(0, there, events)
+    second = (first + rng.integers(1, there, events)) % there
+    # Who leaves is the one who came first: numbers in use run from ``away`` on.
+    return contacts_log(first + away, second + away)
+
+
 worlds.add("random mixing")(World("random mixing", "Everybody meets anybody.", None, random_mixing, exact=True))
 worlds.add("uneven activity")(
     World(
@@ -31,5 +44,22 @@ worlds.add("uneven activity")(
         uneven_activity,
         tempts="hierarchy",
         rejects=(IMBALANCED, COMMAND),  # who sends much stands above who takes much, and reaches more
+    )
+)
+worlds.add("coming and going")(
+    World(
+        "coming and going",
+        "Everybody meets anybody who is there; agents come and go.",
+        None,
+        coming_and_going,
+        tempts="teams",
+        rejects=(
+            GROUPED,
+            shapes.GROUPED,
+            shapes.SHAPED,
+            shapes.PARTNERS,
+            shapes.CARRIED,
+            BROKERED,
+        ),  # not there, not met
     )
 )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from zlib import crc32
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sim.detectors import facts, pooling, replication
+from sim.detectors import facts, pooling, presence, replication
 from sim.detectors.audit import rivals
 from sim.detectors.core import Candidate, Claim, Detector
 from sim.detectors.core import detectors as registry
@@ -46,6 +46,11 @@ class Plan:
     window: Window
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...]
+
+    @cached_property
+    def present(self) -> presence.Present | None:
+        """The contacts by who was there; None where agents stay all the time."""
+        return presence.present(self.window)
 
     @property
     def tests(self) -> int:
@@ -277,6 +282,10 @@ def _finding(plan: Plan, candidate: Candidate, tests: dict[str, Tested], setting
     rows = [_row(plan, candidate, tested, settings) for tested in tests.values()]
     beaten = frozenset(r.claim_tested for r in rows if r.p is not None and r.p <= settings.alpha)
     outcome = plan.detector.concludes(candidate, beaten)
+    shared = _shared(plan, candidate, outcome[1], settings) if outcome else None
+    if shared is not None:
+        rows.append(shared)
+        outcome = outcome if shared.verdict == "beaten" else None
     candidate = plan.detector.refine(plan.window, candidate) if outcome else candidate
     outcome = None if candidate.dismissed else outcome
     lasting, frames = _lasting(plan, candidate, settings) if outcome else (None, None)
@@ -284,6 +293,39 @@ def _finding(plan: Plan, candidate: Candidate, tests: dict[str, Tested], setting
         lasting = _untested(plan, candidate, "not tested", candidate.dismissed or "no claim before it was beaten")
     outcome = outcome or plan.detector.obvious(candidate)
     return Finding(plan.detector, plan.window, candidate, tuple(rows), lasting, outcome, frames)
+
+
+def _shared(plan: Plan, candidate: Candidate, rests: Sequence[str], settings: Settings) -> Row | None:
+    """Where agents come and go: whether all that the outcome rests on shows beyond who was there together; None elsewhere."""
+    claims = presence.asked([claim for claim in plan.detector.claims if claim.name in rests])
+    sample = plan.present if claims else None
+    if sample is None:
+        return None
+    test = compare(
+        sample,
+        presence.statistic(claims, candidate),
+        NULLS[presence.NULL],
+        most=settings.most,
+        stop=settings.stop,
+        rng=settings.rng(plan.detector.name, plan.window.run, candidate.about, presence.CLAIM),
+    )
+    k = int(np.argmax(test.p))
+    p = float(test.p[k])
+    return Row(
+        plan.detector.name,
+        presence.CLAIM,
+        presence.NULL,
+        p,
+        None,
+        "beaten" if p <= settings.alpha else "not beaten",
+        f"agents come and go; {claims[k].name}: {test.score[k]:.3g} against {test.chance[k]:.3g} among those present, "
+        f"{int(test.drawn[k]):,} surrogates",
+        run=plan.window.run,
+        about=candidate.about,
+        score=float(test.score[k]),
+        chance=float(test.chance[k]),
+        surrogates=int(test.drawn[k]),
+    )
 
 
 def _dismissed(plan: Plan, candidate: Candidate) -> Finding:

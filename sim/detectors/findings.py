@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sim.detectors import audit
+from sim.detectors import audit, presence
 from sim.detectors.core import Candidate, Detector, Portrait, Words
 from sim.detectors.nulls import Frames
 from sim.detectors.report import Row, Structure, time_said
@@ -62,9 +62,9 @@ def structure(
     words = finding.detector.words(finding.candidate, kind, portrait)
     rows = {row.claim_tested: row for row in finding.claims}
     main = rows[rests[0]]
-    beaten = [rows[name].null for name in rests if level != "observed"] + (
-        ["N4"] if level in ("stable", "robust") else []
-    )
+    met = [row.null for row in finding.claims if row.null == presence.NULL]
+    beaten = [*[rows[name].null for name in rests], *met] if level != "observed" else []
+    beaten += ["N4"] if level in ("stable", "robust") else []
     unit = next(c.unit for c in finding.detector.claims if c.name == main.claim_tested)
     made = Structure(
         id=f"{kind}-{number}",
@@ -106,6 +106,8 @@ def _settle(finding: Finding, *, alpha: float, most: int) -> tuple[str, tuple[st
     assert finding.outcome is not None
     kept = frozenset(r.claim_tested for r in finding.claims if r.q is not None and r.q <= alpha)
     outcome = finding.detector.concludes(finding.candidate, kept) if most > LEAST else None
+    if any(row.null == presence.NULL and row.claim_tested not in kept for row in finding.claims):
+        outcome = None
     if outcome is None:
         return (*finding.outcome, "observed")
     lasts = finding.lasting.q is not None and finding.lasting.q <= alpha
@@ -288,13 +290,15 @@ def _worded(made: Structure, words: Words) -> Structure:
     """The structure with its sentence."""
     few = ", ".join(str(a) for a in made.members[:NAMED]) + (", ..." if len(made.members) > NAMED else "")
     unit = f" {made.unit}" if made.unit else ""
-    half = time_said(made.half_life) if made.half_life is not None else "longer than the log"
+    lived = f"lifetime {time_said(made.lifetime)}, half-life {made.half_life_said}"
     text = (
         f"{words.finding} ({len(made.members)} agents: {few}); score {made.score:.3g}{unit} against {made.chance:.3g} "
         f"by chance (p = {made.p:.2g}, q = {made.q:.2g}), level {made.level}, seen from {time_said(made.windows[0])} to "
-        f"{time_said(made.windows[1])} (lifetime {time_said(made.lifetime)}, half-life {half}){_survived(made)}; "
+        f"{time_said(made.windows[1])} ({lived}){_survived(made)}; "
         f"it would be refuted by {words.refuted_by.rstrip('.')}"
     )
     if made.predefined:
         text += f"; predefined, not emergent: {made.predefined.rstrip('.')}"
-    return replace(made, sentence=text[0].upper() + text[1:] + ".")
+    # A sentence that begins with an agent's name keeps it as it is.
+    named = text.split(maxsplit=1)[0].strip("(),;:") in {str(a) for a in made.members}
+    return replace(made, sentence=(text[0] if named else text[0].upper()) + text[1:] + ".")

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 LEVELS = ("observed", "significant", "stable", "robust", "replicated", "causal")
 DISCOVERED = LEVELS.index("stable")
+MEASURABLE = 3  # windows in a row in which a half-life can show
 
 
 def time_said(value: float) -> str:
     """A time of the log: to the whole from a thousand on, for it may count seconds of an epoch, else three digits."""
-    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(float(f"{value:.3g}")) >= 1000.0 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Structure:
         nulls: Names of the null models it beat.
         windows: Times at which the stretch in which it stood begins and ends.
         lifetime: Length of that stretch in the log's time.
-        half_life: Time until agreement between windows falls to half; None: longer than the log.
+        half_life: Time until agreement between windows falls to half; None: it did not, or was not measured
+            (``half_life_said``).
         predefined: Why it stood before the first event; None if it did not.
         relabelling: True when the same structure is found after agents and rows are renumbered at random.
         resilience: Share of the structure left after each kind of damage, 0 to 1.
@@ -124,6 +126,14 @@ class Structure:
     def discovered(self) -> bool:
         """True when it is stable or better, did not stand before the first event, and is no view or part of another."""
         return LEVELS.index(self.level) >= DISCOVERED and self.predefined is None and self.part_of is None
+
+    @property
+    def half_life_said(self) -> str:
+        """The half-life in words; it cannot be measured in a stretch of fewer than three windows."""
+        if self.half_life is not None:
+            return time_said(self.half_life)
+        runs = "".join("1" if here else "0" for here in self.timeline["present"]).split("0")
+        return "longer than it stood" if max(map(len, runs), default=0) >= MEASURABLE else "not measured"
 
     def to_json(self) -> dict[str, Any]:
         """The structure as in report.json (docs/run-folder.md)."""

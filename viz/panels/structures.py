@@ -90,7 +90,7 @@ def Evidence(structure: Mapping[str, Any]) -> None:
     rows = [
         ("beaten null models", ", ".join(structure["nulls"]) or "none"),
         ("95 % interval", "–" if not structure["interval"] else " to ".join(number(x) for x in structure["interval"])),
-        ("half-life", number(structure["half_life"]) if structure["half_life"] is not None else "longer than the log"),
+        ("half-life", structure["half_life_said"]),
         ("stood from", f"{number(structure['windows'][0])} to {number(structure['windows'][1])}"),
         ("roles", ", ".join(f"{role}: {len(who)}" for role, who in structure["roles"].items())),
         *((f"share left, {name}", f"{100 * share:.0f} %") for name, share in structure["resilience"].items()),
