@@ -60,7 +60,7 @@ class LlmMind:
 
     def twin(self, *, frame: Frame | None = None) -> LlmMind:
         """Another mind of the same model, account and cassette that has answered nothing yet; in another frame if given."""
-        return LlmMind(
+        return type(self)(
             self.scenario, model=self.model, account=self.account, cassette=self.cassette, frame=frame or self.frame,
             concurrency=self.calls.limiter.most,
         )  # fmt: skip

@@ -95,8 +95,10 @@ class Provider:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         return litellm
 
-    def check(self, *, money: float | None = None) -> None:
+    def check(self, *, money: float | None = None, key: bool = True) -> None:
         """Say what is plainly missing before anything is asked; ``money`` is the limit on US dollars, if there is one.
+
+        Without ``key`` no key is looked for, as for an estimate.
 
         ProviderProblem when the name says no provider, a key is missing, the model takes no structured output, or money is
         to be limited and its price is unknown.
@@ -109,7 +111,7 @@ class Provider:
                 f"--model: expected provider/model with a provider that LiteLLM knows, as in openai/gpt-4o-mini or "
                 f"ollama/llama3.2, got '{name}'."
             ) from None
-        if self.model.base_url is None:
+        if key and self.model.base_url is None:
             missing = library.validate_environment(name).get("missing_keys") or []
             if missing:
                 raise ProviderProblem(
