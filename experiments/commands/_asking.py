@@ -26,6 +26,7 @@ Concurrency = Annotated[int | None, typer.Option(help="Most calls under way at o
 Timeout = Annotated[float | None, typer.Option(help="Seconds until a call has failed (60).")]
 Retries = Annotated[int | None, typer.Option(help="How often a failed call or unreadable reply is tried again (3).")]
 Temperature = Annotated[float | None, typer.Option(help="Temperature; the provider's own if left out.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Longest answer in tokens (200); what is longer is cut short.")]
 Structured = Annotated[
     str | None, typer.Option(help="schema: structured output; words: only the prompt says the form.")
 ]

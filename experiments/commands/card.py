@@ -15,6 +15,7 @@ from experiments.commands._show import Json, below_home, emit, pairs, progress
 from experiments.errors import RunFailed, UsageProblem
 
 if TYPE_CHECKING:
+    from agents.llm.settings import Asking
     from experiments.asked import Named
     from experiments.mind_card import Card, Progress
     from experiments.mind_probes import Stage
@@ -41,7 +42,15 @@ def command(
     cassette: how.Cassette = None,
     cassette_mode: how.CassetteMode = None,
     budget_calls: how.BudgetCalls = None,
+    budget_tokens: how.BudgetTokens = None,
     budget_money: how.BudgetMoney = None,
+    concurrency: how.Concurrency = None,
+    timeout: how.Timeout = None,
+    retries: how.Retries = None,
+    temperature: how.Temperature = None,
+    max_tokens: how.MaxTokens = None,
+    structured: how.Structured = None,
+    thoughts: how.Thoughts = False,
     samples: Annotated[int, typer.Option(help="Probes for each figure and each level of support.")] = 200,
     heard: Annotated[
         str, typer.Option(help="How many acts of others a memory tells: one size or several, as 5,9.")
@@ -70,7 +79,9 @@ def command(
         place = stage(scenarios.get(scenario), preset=preset, changes=pairs(changes, option="--set"), seed=seed)
         asking = Asking().changed(
             model=model, base_url=base_url, cassette=cassette, cassette_mode=cassette_mode, budget_calls=budget_calls,
-            budget_money=budget_money,
+            budget_tokens=budget_tokens, budget_money=budget_money, concurrency=concurrency, timeout=timeout,
+            retries=retries, temperature=temperature, structured=structured, thoughts=thoughts or None,
+            max_tokens=max_tokens,
         ).checked()  # fmt: skip
         found = named("llm" if model is not None else mind, place, asking=asking)
         out.mkdir(parents=True, exist_ok=True)
@@ -78,8 +89,8 @@ def command(
     stem = re.sub(r"[^A-Za-z0-9.]+", "-", f"{scenario}-{found.name}").strip("-")
     write_json(out / f"{stem}.json", made.to_json())
     again = _command(
-        scenario, preset=preset, changes=changes, mind=mind, model=model, base_url=base_url, samples=samples, heard=heard,
-        seed=seed,
+        scenario, preset=preset, changes=changes, mind="llm" if model is not None else mind, asking=asking, samples=samples,
+        heard=heard, seed=seed,
     )  # fmt: skip
     write_text(out / f"{stem}.html", render(made, command=again))
     if as_json:
@@ -108,16 +119,13 @@ def _measured(found: Named, place: Stage, *, samples: int, heard: Sequence[int],
 
 
 def _command(
-    scenario: str, *, preset: str | None, changes: Sequence[str] | None, mind: str, model: str | None,
-    base_url: str | None, samples: int, heard: str, seed: int,
+    scenario: str, *, preset: str | None, changes: Sequence[str] | None, mind: str, asking: Asking, samples: int,
+    heard: str, seed: int,
 ) -> str:  # fmt: skip
     """What to type to have the card again."""
-    from agents.llm.provider import shown_url
-
     words = ["swarmscope", "card", scenario, *(["--preset", preset] if preset else [])]
     words += [word for change in changes or [] for word in ("--set", change)]
-    words += ["--mind", "llm" if model else mind, *(["--model", model] if model else [])]
-    words += ["--base-url", shown_url(base_url)] if base_url else []
+    words += ["--mind", mind, *(asking.words() if mind == "llm" else [])]
     return shlex.join([*words, "--samples", str(samples), "--heard", heard, "--seed", str(seed)])
 
 

@@ -37,6 +37,7 @@ def command(
     timeout: how.Timeout = None,
     retries: how.Retries = None,
     temperature: how.Temperature = None,
+    max_tokens: how.MaxTokens = None,
     structured: how.Structured = None,
     thoughts: how.Thoughts = False,
     samples: how.Samples = None,
@@ -60,8 +61,8 @@ def command(
     asking = Asking().changed(
         model=model, base_url=base_url, cassette=cassette, cassette_mode=cassette_mode, budget_calls=budget_calls,
         budget_tokens=budget_tokens, budget_money=budget_money, concurrency=concurrency, timeout=timeout,
-        retries=retries, temperature=temperature, structured=structured, thoughts=thoughts or None, samples=samples,
-        memory=memory, window=window, audit=audit,
+        retries=retries, temperature=temperature, max_tokens=max_tokens, structured=structured,
+        thoughts=thoughts or None, samples=samples, memory=memory, window=window, audit=audit,
     )  # fmt: skip
     if dry_run:
         from experiments.estimate import estimate

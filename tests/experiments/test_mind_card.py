@@ -155,6 +155,48 @@ def test_a_rule_for_invented_words_never_invents_beside_one_it_knows():
 
 
 @pytest.mark.filterwarnings("ignore:.*ReadOnly.*:UserWarning")
+def test_a_card_asks_as_a_run_would(swarmscope, tmp_path):
+    from agents.llm.mock_server import serving
+
+    how = [
+        "--structured",
+        "words",
+        "--thoughts",
+        "--temperature",
+        "0.5",
+        "--retries",
+        "1",
+        "--timeout",
+        "9",
+        "--max-tokens",
+        "99",
+    ]
+    with serving() as (url, _):
+        # A model without structured output, which a card without these options refuses.
+        base = [
+            "card",
+            "naming",
+            "--preset",
+            "pool",
+            "--model",
+            "openai/mock/unstructured",
+            "--base-url",
+            url,
+            "--samples",
+            "10",
+        ]
+        assert "--structured words" in swarmscope(*base)[2]
+        code, _, err = swarmscope(
+            *base, *how, "--concurrency", "4", "--budget-tokens", "1000000", "--cassette", "tape.db"
+        )
+    assert code == 0, err
+    (page,) = (tmp_path / "cards").glob("*.html")
+    said = page.read_text()
+    assert all(word in said for word in ("--structured words", "--thoughts", "--temperature 0.5", "--max-tokens 99"))
+    assert "at least 1, got 0" in swarmscope(*base, "--concurrency", "0")[2]
+
+
+@pytest.mark.filterwarnings("ignore:.*ReadOnly.*:UserWarning")
 def test_a_model_over_http_is_measured_with_its_failures():
     from agents.llm.mock_faults import Faults
     from agents.llm.mock_server import Settings, serving
