@@ -1,7 +1,8 @@
-"""Controls: worlds with a known truth, structures planted at a known strength and look-alikes without any.
+"""Controls: worlds with a known truth, structures planted at a known strength and look-alikes without them.
 
-Purpose and patterns: a detector has to find what was planted, and nothing in the look-alikes. What is planted here was
-written by a script, so nothing in these worlds emerges: they test the instrument, not a theory.
+Purpose and patterns: a detector has to find what was planted, and in the look-alikes nothing but what they declare to hold
+(bidders and those who call for bids play two roles, whoever wins). What is planted here was written by a script, so nothing
+in these worlds emerges: they test the instrument, not a theory.
 
 Entities, state variables and scales: agents, and a script of events drawn beforehand by the control world
 (``scenarios/worlds``). The script is stretched over the model time ``duration``.
@@ -116,6 +117,7 @@ def build(setup: Any) -> Any:
         meters={"scripted events": acted},
         joins="its agents follow a script that was drawn beforehand and names no newcomer",
         states=_states(log, row_of=row_of, duration=float(setup["duration"])),
+        reach=_reach(log, row_of=row_of),
     )
 
 
@@ -164,6 +166,16 @@ def _states(log: Log, *, row_of: np.ndarray, duration: float) -> pl.DataFrame | 
         time=pl.Series(_stretched(log.states["time"].to_numpy(), log.events, duration)),
         agent=pl.Series([None if a < 0 else int(a) for a in agent], dtype=pl.Int64),
     )
+
+
+def _reach(log: Log, *, row_of: np.ndarray) -> pl.DataFrame | None:
+    """Who could be turned to, agents by row; None where the control world leaves it open."""
+    if log.contacts is None:
+        return None
+    import polars as pl
+
+    ends = {name: row_of[log.contacts[name].to_numpy().astype(np.int64)] for name in ("source", "target")}
+    return log.contacts.with_columns(**{name: pl.Series(rows) for name, rows in ends.items()})
 
 
 def sense(world: Any, agent: int) -> Any:
@@ -239,7 +251,10 @@ scenarios.add("controls")(
         ),
         build=build,
         preset_words={name: _words(name) for name in PRESETS},
-        notice=("What was planted is found with its members; in the look-alikes nothing is called discovered.",),
+        notice=(
+            "What was planted is found with its members; in the look-alikes nothing is called discovered but what they "
+            "declare to hold: a two-way ring is no ring, and yet its agents play roles.",
+        ),
         tries=("Lower strength until the structure is lost, and see whether the report says so.",),
         odd=__doc__ or "",
     )

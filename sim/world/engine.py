@@ -175,7 +175,7 @@ class Engine:
         """Everything of the run's log but its events: agents, initial contacts, what was kept, what was predefined."""
         agents = self.world.agents
         n = len(agents)
-        contacts = None
+        contacts = self.built.reach
         if self.built.contacts is not None:
             contacts = pl.DataFrame(dict(zip(("source", "target"), self.built.contacts, strict=True)))
         columns = {"id": np.arange(n), "key": agents["key"], "label": pl.Series([None] * n, dtype=pl.String)}

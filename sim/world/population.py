@@ -95,6 +95,8 @@ class Built:
         capacity: What to say when a declared capacity overflowed.
         predefined: What stood before the first event, as sentences for the predefinition audit.
         states: The log's table of states, where the scenario knows it beforehand.
+        reach: The log's table of initial contacts, where the scenario knows it though nobody is held to it (``contacts``
+            is None).
     """
 
     world: Any
@@ -115,6 +117,7 @@ class Built:
     capacity: str = "a declared capacity is too small"
     predefined: tuple[str, ...] = ()
     states: pl.DataFrame | None = None
+    reach: pl.DataFrame | None = None
 
 
 def new_agents(setup: Setup, *, agents: int, extra: list[Any], in_key_order: bool = False) -> Any:
