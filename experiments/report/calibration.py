@@ -142,7 +142,10 @@ def _said(row: dict[str, Any]) -> str:
 
 def _discoveries(made: Calibration) -> Iterator[str]:
     yield "## False discoveries\n"
-    yield "Share of worlds without any structure in which something was called discovered (*stable* or better).\n"
+    yield (
+        "Share of worlds without any planted structure in which something was called discovered (*stable* or better); what a "
+        "world rightly holds all the same, such as roles in a two-way ring, is left out of the count.\n"
+    )
     whole = made.claims.filter(pl.col("detector") == "all of them").sort("world")
     yield from _table(
         ("null world", "worlds", "discoveries", "rate", "interval", "by"),
