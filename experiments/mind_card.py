@@ -356,10 +356,10 @@ def _costs(said: Sequence[Answers], ledger: pl.DataFrame | None) -> dict[str, Re
         made["cost"] = Reading(0.0, n=n, unit="USD per decision", note="no calls")
         return made
     calls = ledger.filter(pl.col("attempt") > 0)
-    bad = int(calls["status"].is_in(["unreadable", "refused"]).sum())
+    bad = int(calls["status"].is_in(["unreadable", "cut short", "refused"]).sum())
     low, high = wilson(bad, calls.height)
     made["parse_failures"] = Reading(
-        bad / calls.height, low, high, 0.0, calls.height, "share of calls", "unreadable or refused"
+        bad / calls.height, low, high, 0.0, calls.height, "share of calls", "unreadable, cut short or refused"
     )
     waits = calls["latency"].drop_nulls()
     if len(waits):

@@ -15,18 +15,33 @@ from agents.llm.cassette import Cassette, Recording, Stored
 from agents.llm.ledger import Entry, Ledger
 from agents.llm.limiter import Limiter
 from agents.llm.prompt import Frame, Prompt, Unreadable, read_reply, render
-from agents.llm.provider import FATAL, THROTTLED, Model, Provider, ProviderProblem, Said, shown_url, took_nothing
+from agents.llm.provider import (
+    FATAL,
+    THROTTLED,
+    Model,
+    Provider,
+    ProviderProblem,
+    Said,
+    own_words,
+    shown_url,
+    took_nothing,
+    without_keys,
+)
 from agents.llm.views import Question
 from sim.world.due import Due
 
-OK = "ok"
+OK, CUT_SHORT = "ok", "cut short"
 # How often a provider may ask for a pause before one decision is given up.
 PAUSES = 20
 # After so many failed calls and not a single answer a run stops: that is no fault but a wrong address.
 SILENCE = 8
+# After so many replies of which not one could be read a run stops. Where a fifth of them are spoiled that is one run in 10^16.
+UNREAD = 24
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 # Tokens in a letter of a prompt that are reserved, until a provider reports more; tokenizers make about 1/3 of such prompts.
 DENSE = 0.5
+# How much of a reply that cannot be read is shown.
+SHOWN = 120
 # Replies are written in groups of at most so many, and none waits longer than so many seconds.
 GROUP, DELAY = 32, 0.05
 
@@ -61,9 +76,9 @@ class Calls:
         self.model, self.frame, self.account = model, frame, account
         self.seal, self.provider, self.limiter = frame.seal, Provider(model), Limiter(concurrency)
         self.ledger = Ledger(model=model.name, frame=frame.seal)
-        self._ready = self._answered = False
-        self._unanswered = 0
-        self._dense = DENSE
+        self._ready = self._answered = self._understood = False
+        self._unanswered = self._unread = 0
+        self._dense, self._words = DENSE, ""
 
     def check(self) -> None:
         """Say before the first call, in one sentence, what is plainly missing: ProviderProblem."""
@@ -120,6 +135,7 @@ class Calls:
                 self.limiter.succeeded()
                 self._answered = True
                 status, stored = _read(said, prompt.ids)
+                self._understood = self._understood or stored is not None
             except (ProviderProblem, asyncio.CancelledError):
                 raise
             except Exception as error:
@@ -133,6 +149,8 @@ class Calls:
                 self.limiter.leave()
             if stored is not None:
                 return self._reply(p, attempt, prompt, stored, said)
+            if said is not None:
+                self._heard(p, attempt, status, said)
             failures += 1
             if failures > self.model.retries:
                 if not self._answered and self._unanswered >= SILENCE:
@@ -153,11 +171,26 @@ class Calls:
             )  # fmt: skip
         return Reply(p, attempt, said, made)
 
+    def _heard(self, p: Pending, attempt: int, status: str, said: Said) -> None:
+        """A reply that could not be read; ProviderProblem, with the call in the ledger, when that is all that ever came."""
+        self._unread += 1
+        if self._understood or self._unread < UNREAD:
+            return
+        self.enter(p, attempt, status, said=said)
+        begins = without_keys(said.text or "")[:SHOWN]
+        shown = f"last: {status}, it begins with: {begins}" if begins else f"last: {status}, without a word"
+        advice = (
+            "raise --max-tokens" if status == CUT_SHORT else "choose another --model, or another form with --structured"
+        )
+        raise ProviderProblem(
+            f"model '{self.model.name}': {self._unread} replies came and not one could be read ({shown}); {advice}."
+        )
+
     def _nobody(self, status: str) -> str:
         where = shown_url(self.model.base_url) if self.model.base_url else "the provider"
         return (
-            f"model '{self.model.name}': no call to {where} was ever answered (last: {status}); check --base-url, and that "
-            "the server runs."
+            f"model '{self.model.name}': no call to {where} was ever answered (last: {status}{self._words}); check --base-url, "
+            "and that the server runs."
         )
 
     async def _call(self, p: Pending, prompt: Prompt) -> Said:
@@ -194,6 +227,9 @@ class Calls:
         kind, word, pause = self.provider.meaning(error)
         if kind == FATAL:
             raise ProviderProblem(word) from None
+        # A connection that fails, or takes too long, leaves no words but the library's.
+        said = "" if word in {"connection", "timeout"} else own_words(error)
+        self._words = f", it says: {said}" if said else ""
         if kind == THROTTLED:
             self.limiter.complained(come_back=pause)
         return kind, word, pause
@@ -257,5 +293,5 @@ def _read(said: Said, ids: dict[str, int]) -> tuple[str, Stored | None]:
     try:
         reply = read_reply(said.text, ids)
     except Unreadable:
-        return "unreadable", None
+        return CUT_SHORT if said.cut else "unreadable", None
     return OK, Stored(reply.option, OK, reply.thoughts)

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from agents.llm.budget import Account
-from agents.llm.calls import Calls, Pending
+from agents.llm.calls import CUT_SHORT, Calls, Pending
 from agents.llm.cassette import REPLAY, Cassette, CassetteProblem, Stored
 from agents.llm.ledger import Ledger, ordered, sentence, summary
 from agents.llm.loop import Loop
@@ -190,6 +190,12 @@ class LlmMind:
             made.append(
                 f"{spent['calls_without_tokens']:,} of {spent['calls']:,} calls of {self.model.name} were answered without a "
                 "word on tokens: what they took is unknown, and the budget counted what was reserved for them."
+            )
+        cut = int((ledger["status"] == CUT_SHORT).sum())
+        if cut:
+            made.append(
+                f"{cut:,} replies of {self.model.name} were cut short at {self.model.max_tokens:,} tokens and could not be "
+                "read: raise --max-tokens."
             )
         if self.samples:
             made.append(

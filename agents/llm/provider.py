@@ -21,6 +21,11 @@ _KEY = re.compile(r"(sk|pk|key|tok)[-_][A-Za-z0-9_\-*]{4,}", re.IGNORECASE)
 _BEARER = re.compile(r"(bearer|api[-_ ]?key\W{1,3})\s*\S+", re.IGNORECASE)
 # Status codes of gateways that waited no longer for a model that may have worked on.
 _GIVEN_UP = {408, 499, 504, 524}
+# Providers that are a server of one's own, at an address that the library knows where the environment names no other.
+_AT_HOME = {"ollama", "ollama_chat"}
+_SECRET = ("KEY", "KEY_ID", "TOKEN", "SECRET", "PASSWORD")
+# What the library puts before a provider's words.
+_WRAPPED = re.compile(r"^(litellm\.|\w+(Error|Exception)( - |: ))+")
 # Local servers want a key that they do not check.
 NO_KEY = "none"
 
@@ -56,7 +61,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Said:
-    """A model's reply as it came, and what the provider reports about it; None for tokens of which it reports nothing."""
+    """A model's reply as it came, and what the provider reports about it; None for tokens of which it reports nothing.
+
+    ``cut`` is a reply that ended at the longest answer allowed.
+    """
 
     text: str | None
     refused: bool
@@ -65,6 +73,7 @@ class Said:
     tokens_out: int | None
     tokens_cached: int | None
     latency: float
+    cut: bool = False
 
     @property
     def tokens(self) -> int | None:
@@ -111,11 +120,12 @@ class Provider:
                 f"--model: expected provider/model with a provider that LiteLLM knows, as in openai/gpt-4o-mini or "
                 f"ollama/llama3.2, got '{name}'."
             ) from None
-        if key and self.model.base_url is None:
+        if key and self.model.base_url is None and not self._at_home:
             missing = library.validate_environment(name).get("missing_keys") or []
             if missing:
+                what = "a key" if any(word.endswith(_SECRET) for word in missing) else "to know more"
                 raise ProviderProblem(
-                    f"model '{name}' needs a key: set {' and '.join(missing)} in the environment, name a server of your "
+                    f"model '{name}' needs {what}: set {' and '.join(missing)} in the environment, name a server of your "
                     "own with --base-url, or replay a cassette with --cassette-mode replay."
                 )
         if self.model.structured == "schema":
@@ -128,10 +138,10 @@ class Provider:
                 "--budget-tokens instead."
             )
 
-    def _no_schema(self) -> str:
+    def _no_schema(self, words: str = "") -> str:
         return (
             f"model '{self.model.name}' takes no structured output; choose another one, or ask in words with "
-            "--structured words."
+            f"--structured words{_said(words)}."
         )
 
     @cached_property
@@ -176,17 +186,28 @@ class Provider:
             tokens_out=tokens_out,
             tokens_cached=tokens_cached,
             latency=latency,
+            cut=getattr(choice, "finish_reason", "") == "length",
         )
 
     def meaning(self, error: Exception) -> tuple[str, str, float | None]:
         """What a failed call means: THROTTLED, AGAIN or FATAL; a short word or, for FATAL, a sentence; seconds to wait."""
         e, m = self.litellm.exceptions, self.model
         where = shown_url(m.base_url) if m.base_url else "the provider's address"
+        words, status = own_words(error), getattr(error, "status_code", None)
         if isinstance(error, e.AuthenticationError | e.PermissionDeniedError):
-            return FATAL, f"model '{m.name}': {where} refused the key; check the key in the environment.", None
+            return (
+                FATAL,
+                f"model '{m.name}': {where} refused the key; check the key in the environment{_said(words)}.",
+                None,
+            )
+        if status == 402 or _facts(error) & {"insufficient_quota"}:
+            return FATAL, f"model '{m.name}': {where} answers no more without credit or quota{_said(words)}.", None
         # Some 404 come as a bad request.
-        if isinstance(error, e.NotFoundError) or getattr(error, "status_code", None) == 404:
-            return FATAL, f"model '{m.name}': {where} does not know this model; check --model and --base-url.", None
+        if isinstance(error, e.NotFoundError) or status == 404:
+            sentence = (
+                f"model '{m.name}': {where} does not know this model; check --model and --base-url{_said(words)}."
+            )
+            return FATAL, sentence, None
         if isinstance(error, e.RateLimitError):
             return THROTTLED, "rate limited", retry_after(error)
         if isinstance(error, e.Timeout | TimeoutError):
@@ -194,10 +215,10 @@ class Provider:
         if isinstance(error, e.BadRequestError | e.UnsupportedParamsError):
             if isinstance(error, e.ContentPolicyViolationError):
                 return AGAIN, "refused", None
-            text = without_keys(str(error))
-            if "response_format" in text or "json_schema" in text or "structured" in text.lower():
-                return FATAL, self._no_schema(), None
-            return FATAL, f"model '{m.name}': {where} refused the request ({text[:200]}).", None
+            told = {"response_format", "json_schema"}
+            if m.structured == "schema" and (_facts(error) & told or any(word in words for word in told)):
+                return FATAL, self._no_schema(words), None
+            return FATAL, f"model '{m.name}': {where} refused the request{_said(words)}.", None
         if isinstance(error, e.ServiceUnavailableError):
             return THROTTLED, "unavailable", retry_after(error)
         # A refused connection comes as a server error whose message is all that tells.
@@ -206,6 +227,10 @@ class Provider:
         if isinstance(error, e.InternalServerError | e.APIError):
             return AGAIN, "server error", retry_after(error)
         return AGAIN, type(error).__name__, None
+
+    @cached_property
+    def _at_home(self) -> bool:
+        return self.model.name.split("/", 1)[0] in _AT_HOME
 
     @cached_property
     def prices(self) -> tuple[float, float, float] | None:
@@ -226,7 +251,13 @@ class Provider:
 
     def cost(self, *, tokens_in: int | None, tokens_out: int | None, tokens_cached: int | None = 0) -> float | None:
         """US dollars for so many tokens; None where they or the price are unknown, as that of a server of one's own is."""
-        if self.model.base_url is not None or self.prices is None or tokens_in is None or tokens_out is None:
+        if (
+            self.model.base_url is not None
+            or self._at_home
+            or self.prices is None
+            or tokens_in is None
+            or tokens_out is None
+        ):
             return None
         dear, out, cheap = self.prices
         cached = tokens_cached or 0
@@ -260,6 +291,34 @@ def took_nothing(error: BaseException | None) -> bool:
     return False
 
 
+def own_words(error: Exception) -> str:
+    """What the provider says of a failed call, without keys and at most 200 letters; empty where it says nothing."""
+    said = _body(error).get("message")
+    text = said if isinstance(said, str) else _WRAPPED.sub("", str(error))
+    return without_keys(text)[:200].strip().rstrip(".")
+
+
+def _said(words: str) -> str:
+    return f" (it says: {words})" if words else ""
+
+
+def _facts(error: BaseException) -> set[str]:
+    """The short words in which a provider names a failure and the parameter it is about."""
+    body = _body(error)
+    return {value for name in ("code", "type", "param") if isinstance(value := body.get(name), str)}
+
+
+def _body(error: BaseException | None) -> dict[str, Any]:
+    """The error as the provider sent it; empty where it is not known."""
+    while error is not None:
+        body = getattr(error, "body", None)
+        if isinstance(body, dict):
+            inner = body.get("error", body)
+            return inner if isinstance(inner, dict) else body
+        error = error.__cause__ or error.__context__
+    return {}
+
+
 def retry_after(error: Exception) -> float | None:
     """Seconds that the provider asks to wait, from its headers; None where it does not say."""
     response = getattr(error, "response", None)
@@ -275,7 +334,7 @@ def retry_after(error: Exception) -> float | None:
 def without_keys(text: str) -> str:
     """``text`` without anything that is or looks like a key."""
     for name, value in os.environ.items():
-        if len(value) >= 8 and name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD")):
+        if len(value) >= 8 and name.upper().endswith(_SECRET):
             text = text.replace(value, "***")
     return _BEARER.sub("***", _KEY.sub("***", " ".join(text.split())))
 
