@@ -74,6 +74,7 @@ def Shell(session: Session) -> None:
         file=session.file.value[1],
         saved=session.file.value[0],
         on_first=first,
+        on_part=session.part.set,
     )
 
 

@@ -18,6 +18,7 @@ KEYS = (
     ("G", "gallery of scenarios"),
     ("T", "light or dark"),
     ("[ and ]", "in the picture: the agent before, the next agent; Esc for none"),
+    ("Esc", "close scenarios or help"),
     ("?", "this help"),
 )
 MEANINGS = (

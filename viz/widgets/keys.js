@@ -9,6 +9,7 @@ function render({ model, el }) {
   }
   function press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (event.key === "Escape" && model.get("part")) { model.set("part", ""); model.save_changes(); return; }
     // A focused button answers space and enter itself.
     const own = event.target.closest && event.target.closest("button, a, summary, [role=button]");
     if (own && (event.key === " " || event.key === "Enter")) return;

@@ -13,7 +13,8 @@ class KeysWidget(anywidget.AnyWidget):  # type: ignore[misc]
 
     Traits: ``theme`` (to remember; light or dark), ``copied`` (a number, a line end, and the text to copy, so that the
     same text can be copied twice), ``saved`` (a number, a name and a MIME type, one a line: save ``file`` under that
-    name), ``part`` (what is open over the page). From the browser: ``first``, the theme to begin with.
+    name). From the browser: ``first``, the theme to begin with. Both ways: ``part``, what is open over the page (the key
+    Escape closes it).
     """
 
     _esm = HERE / "keys.js"
