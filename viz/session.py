@@ -146,7 +146,8 @@ class Session:
         self.edition.value += 1
         self._begin(lambda: replace(before, interventions=acts), upto=at)
         if self.run is not None:
-            self.parent.value = f"Resumed at time {at:.4g} from: {before.command()}"
+            by_hand = f", with {len(acts)} {'act' if len(acts) == 1 else 'acts'} by hand" if acts else ""
+            self.parent.value = f"Resumed at time {at:.4g}{by_hand}, from: {before.command()}"
 
     def _begin(self, make: Callable[[], Plan], *, play: bool = False, upto: float = 0.0) -> None:
         self.close()
@@ -208,6 +209,15 @@ class Session:
     def now(self) -> float:
         """The moment that is shown: the cursor, or the present."""
         return self.moment.now if self.cursor.value is None else self.cursor.value
+
+    @property
+    def so_far(self) -> tuple[int, float]:
+        """Events, and their cost, up to the moment that is shown."""
+        moment, tape, cursor = self.moment, self._tape, self.cursor.value
+        if cursor is None or tape is None:
+            return moment.events, moment.cost
+        rows, cost = tape.after(cursor)
+        return max(moment.events - rows, 0), max(moment.cost - cost, 0.0)
 
     @property
     def horizon(self) -> float:

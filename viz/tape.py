@@ -27,6 +27,7 @@ class Packed:
         self._data = made.getvalue()
         self.times = piece["time"].clone()
         self.height = piece.height
+        self.cost = _cost(piece)
         self._own: tuple[Any, pl.DataFrame] | None = None
 
     def whole(self) -> pl.DataFrame:
@@ -141,6 +142,18 @@ class Tape:
             made += np.diff(np.searchsorted(_times(piece).to_numpy(), edges))
         return made
 
+    def after(self, moment: float) -> tuple[int, float]:
+        """How many events have time > ``moment``, and what they cost."""
+        rows, cost = 0, 0.0
+        for piece in reversed(self._now()):
+            times = _times(piece)
+            first = int(times.search_sorted(float(moment), side="right"))
+            if first == piece.height:
+                break
+            rows += piece.height - first
+            cost += piece.cost if first == 0 and isinstance(piece, Packed) else _cost(_whole(piece)[first:])
+        return rows, cost
+
     @property
     def first(self) -> float:
         """Time of the first event on the tape; 0 before there is one."""
@@ -172,6 +185,10 @@ class Tape:
 
 def _whole(piece: pl.DataFrame | Packed) -> pl.DataFrame:
     return piece.whole() if isinstance(piece, Packed) else piece
+
+
+def _cost(piece: pl.DataFrame) -> float:
+    return float(piece["cost"].sum() or 0.0) if "cost" in piece.columns else 0.0
 
 
 def _times(piece: pl.DataFrame | Packed) -> pl.Series:

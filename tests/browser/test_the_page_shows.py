@@ -143,10 +143,12 @@ def test_the_past_is_looked_at_and_resumed_as_a_run_with_a_parent(open_page):
     page = open_page()
     until_time(page, 60)
     now = paused(page)
+    all_events = number(page, "events")
     drag_to(page, 0.25)
     page.wait_for_function("document.querySelector('svg.timeline .moment').textContent.startsWith('looking at')")
     page.wait_for_function(f"parseFloat(document.querySelector('[data-number=time] b').innerText) < {now}")
     assert 0 < number(page, "time") < now
+    assert 0 < number(page, "events") < all_events
     page.get_by_role("button", name="Now", exact=True).click()
     page.wait_for_function("document.querySelector('svg.timeline .moment').textContent.startsWith('now')")
     page.wait_for_function(f"parseFloat(document.querySelector('[data-number=time] b').innerText) === {now}")
@@ -158,13 +160,17 @@ def test_the_past_is_looked_at_and_resumed_as_a_run_with_a_parent(open_page):
     page.wait_for_selector(".parent")
     assert "swarmscope run factory" in page.locator(".parent").inner_text()
     until_time(page, here * 0.98)
-    assert 0 < number(page, "events") < events_then
+    page.wait_for_function(f"document.querySelector('[data-number=events] b').innerText === '{events_then:,.0f}'")
     page.locator(PLAY).click()
     until_time(page, here + 3)
 
 
 def test_the_gallery_starts_another_scenario(open_page):
     page = open_page()
+    page.keyboard.press("g")
+    page.wait_for_selector(".card")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".card", state="detached")
     page.keyboard.press("g")
     page.wait_for_selector(".card")
     assert page.locator(".card .thumb svg").count() == page.locator(".card").count() >= 4

@@ -45,6 +45,9 @@ def test_a_tape_cuts_by_time_whatever_the_pieces_packed_or_not(log, loose):
     edges = [0.0, 7.5, 31.0, 80.0]
     expected = [events.filter(pl.col("time") >= a, pl.col("time") < b).height for a, b in pairwise(edges)]
     assert tape.counted(edges).tolist() == expected
+    for moment in (-1.0, 31.0, 79.0, 1e9):
+        later = events.filter(pl.col("time") > moment)
+        assert tape.after(moment) == (later.height, pytest.approx(later["cost"].sum()))
     assert individual(tape.own(3, 40.0), 3) == individual(events.filter(pl.col("time") <= 40.0), 3)
     for start, end in ((-1.0, 5.0), (10.0, 20.0), (79.0, 1e9), (30.0, 30.0), (1e6, 2e6)):
         expected = events.filter((pl.col("time") > start) & (pl.col("time") <= end))

@@ -59,6 +59,10 @@ def test_after_a_resume_the_controls_show_what_the_new_world_has_and_an_act_can_
     resumed(session, 3.0)
     assert session.choice.value.changes == {"agents": 16, "keep": 0.5}
     assert [a.name for a in session.acts] == ["keep"]
+    assert session.parent.value.startswith("Resumed at time 3, with 1 act by hand, from: swarmscope run factory")
+    session.scrub(1.0)
+    events = session.log().events
+    assert session.so_far[0] == events.filter(events["time"] <= 1.0).height < session.moment.events
     acted(session, "message_cost", 2.0)
     assert [(a.name, a.time) for a in session.acts] == [("keep", 2.0), ("message_cost", 3.0)]
     resumed(session, 1.0)  # before an act that this run has from the one it resumed

@@ -66,8 +66,8 @@ def Both(session: Session, aside: Aside) -> None:
     with solara.Div(classes=["columns"]):
         Small("A, set aside", aside.stage, aside.tape, min(session.now, aside.end))
         Small("B, running", at, tape, session.now)
-    for plan in (aside.plan, run.plan):
-        Command(session, plan)
+    for plan, acts in ((aside.plan, aside.acts), (run.plan, len(session.acts))):
+        Command(session, plan, acts=acts)
     rows = differing(aside.plan, run.plan)
     measures = instruments_of(aside.found, session.found.value)
     with solara.v.Html(tag="table", attributes={"data-table": "compare"}):

@@ -138,13 +138,13 @@ def Numbers(session: Session) -> None:
     """Where the run is, and how fast it really goes."""
     session.frame.value  # noqa: B018  redraw with every frame
     session.halt.value  # noqa: B018  and when time stands still
-    moment = session.moment
+    moment, (events, cost) = session.moment, session.so_far
     if moment.error:
         solara.Error(f"The run stopped: {moment.error} Change a parameter or reset.")
     shown = [
         ("time", f"{number(session.now)} of {number(moment.until)}"),
-        ("events", f"{moment.events:,}"),
-        ("cost", number(moment.cost)),
+        ("events", f"{events:,}"),
+        ("cost", number(cost)),
     ]
     if session.stored is None:  # a log that is there already has no speed
         fast = f"{number(moment.rate)} time/s, {number(session.pictures)} pictures/s"
