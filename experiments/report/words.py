@@ -188,9 +188,12 @@ def _why_nothing(report: Mapping[str, Any], alpha: float) -> str:
     if report["log"]["events"] == 0:
         return "The log holds no events, so nothing can be said."
     made = []
-    weak = [s for s in report["structures"] if s["predefined"] is None]
+    seen = [s for s in report["structures"] if s["predefined"] is None]
+    weak, bare = [s for s in seen if s["p"] <= alpha], [s for s in seen if s["p"] > alpha]
     if weak:
         made.append(f"{_counted(weak)} went beyond chance only in part, or did not last")
+    if bare:
+        made.append(f"{_counted(bare)} {'was' if len(bare) == 1 else 'were'} seen and not beyond chance")
     tested = [row for row in report["ledger"] if row["p"] is not None]
     if tested:
         alone = sum(row["verdict"] == "beaten" for row in tested)

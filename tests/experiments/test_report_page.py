@@ -197,8 +197,14 @@ def test_the_report_is_a_function_of_log_and_settings(made):
     assert render(again, made.manifest) == (made.folder / "report.html").read_text(encoding="utf-8")
 
 
-def one(kind="teams", level="robust", predefined=None, run="", sentence="A sentence.", rival=None):
-    return {"kind": kind, "level": level, "predefined": predefined, "run": run, "sentence": sentence, "rival": rival}
+def one(kind="teams", level="robust", predefined=None, run="", sentence="A sentence.", rival=None, p=0.01):
+    made = {"kind": kind, "level": level, "predefined": predefined, "run": run, "sentence": sentence, "rival": rival}
+    return {**made, "p": p}
+
+
+def test_what_is_no_more_than_chance_is_not_said_to_be_beyond_it_in_part():
+    _, why = headline(as_report([one("core", "observed", p=0.7), one("teams", "significant")]))
+    assert why.startswith("1 set of teams went beyond chance only in part, or did not last; 1 core was seen and not beyond ")
 
 
 def agreed(run="", **changes):
