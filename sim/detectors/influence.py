@@ -4,6 +4,12 @@ Two questions. Hidden influence is inferred from series: conditional Granger cau
 paths (``paths.reached``). Stigmergy is read off exactly: A writes an artefact, B reads it before anybody else writes it
 (``artefacts.channels``); what is tested there is only whether readers come back to what the same writers left. A driver
 that is not on record is called a possible confounder in the ledger, and never influence.
+
+Statistics: ``surprise`` of the most surprising pair (against NI) and ``returning`` of readers to writers (against NU).
+Definition of the dependence: F of one agent's lags in a regression on its own past, all others' news, shared signals and
+slow waves. Low: nobody's past helps; high: somebody's does. Fooled by: a driver off the record (called a possible
+confounder), lags beyond those tried. Sources: Granger 1969, Econometrica 37:424; Geweke 1984, J. Am. Stat. Assoc. 79:907
+(conditional); Barnett, Barrett, Seth 2009 (equal to transfer entropy for Gaussians); Simes 1986.
 """
 
 from __future__ import annotations

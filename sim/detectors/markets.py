@@ -5,6 +5,9 @@ among the bidders of the same auction (NL), so that being the only bidder, or bi
 *concentrated* on few bidders, and awards go to the *cheaper* offers. Either makes a market. That sellers deal with buyers
 only follows from the protocol and is a feature: bipartivity is reported, not tested; so is how prices spread early and
 late.
+
+Statistics, ranges, chance levels and failure modes stand with ``concentration`` and ``cheapness``. Sources: Herfindahl
+1950; Hirschman 1964; auctions as in the contract net (Smith 1980, IEEE Trans. Comput. C-29:1104).
 """
 
 from __future__ import annotations

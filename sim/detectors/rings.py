@@ -9,6 +9,10 @@ The stations are read off the phases of the mode and refined; their number is th
 fewest nats. A chain whose last stage starts anew anywhere has a weak rhythm too; so every station has to pass on to the
 next, and twice as much as comes back. Two groups that contact each other by turns have a real mode (-1), so they
 are no ring.
+
+Statistic, range, chance level and what fools it stand with ``rhythm`` and ``modes``. Sources: the phases of a k-cycle are
+those of circulant matrices (Davis 1979); reading stations off complex modes is after the cyclic block structure of directed
+graphs (Cucuringu, Li, Sun, Zanetti 2020, AISTATS).
 """
 
 from __future__ import annotations

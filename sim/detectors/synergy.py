@@ -2,6 +2,13 @@
 
 Asked of all agents where there are SMALL or fewer, else of each group in the contacts that is that small. A sign of the
 criterion alone is no evidence: independent members with long memories make it positive. Needs LEAST_TIMES common times.
+
+Statistics, in bits: the parity or the sum of the members foretells itself better than they do (Psi of Rosas, Mediano et al.
+2020, PLoS Comput. Biol. 16:e1008289), or two members foretell a third together (co-information, McGill 1954); definitions,
+formulas and ranges stand with ``parity_synergy``, ``sum_synergy`` and ``pair_synergies`` in ``together``. Low: members say
+the same, or nothing; high: the whole says what no member does. Chance level: that of NS, never 0. Null: NS, members' series
+shifted apart at each level of the signals that all could observe; and N4. Fooled by: redundancy in larger teams, which
+hides synergy; a driver off the record; fewer than some hundred common times.
 """
 
 from __future__ import annotations

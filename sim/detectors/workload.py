@@ -2,6 +2,13 @@
 
 The question is asked only where work is not handed over by events (agents meet in files, boards or lists). Where it is,
 load follows from who stands where in the handoffs, and a busy position is not a finding of its own.
+
+Definition: the largest mean share of the work of one agent over the stretches of a run; work is an event that writes,
+works, claims or completes Formula: max over agents of mean over stretches of c_as / sum_b c_bs. Range: [1/n, 1]. Low: all
+do as much; high: one does all. Chance level: a little above 1/n, that of N4 (shares exchanged among agents within each
+stretch, so that each stretch may have a busiest agent of its own). Null: N4. Fooled by: agents that were there for part of
+the run only; kinds of event that one agent writes and others do not. Source: our own; the share is the leading term of a
+Herfindahl index.
 """
 
 from __future__ import annotations

@@ -204,7 +204,9 @@ def one(kind="teams", level="robust", predefined=None, run="", sentence="A sente
 
 def test_what_is_no_more_than_chance_is_not_said_to_be_beyond_it_in_part():
     _, why = headline(as_report([one("core", "observed", p=0.7), one("teams", "significant")]))
-    assert why.startswith("1 set of teams went beyond chance only in part, or did not last; 1 core was seen and not beyond ")
+    assert why.startswith(
+        "1 set of teams went beyond chance only in part, or did not last; 1 core was seen and not beyond "
+    )
 
 
 def agreed(run="", **changes):
