@@ -19,6 +19,7 @@ from tests.record.traces import SMALL, put, refusal
         (b"", "t.parquet", "cut short or of another format"),
         (b"", "t", "expected a table of events in Parquet, CSV or JSON Lines, found an empty file"),
         (b"\x00\x01\x02\xff", "t", "found another format"),
+        (b"PK\x03\x04 and so on", "t.zip", "found a ZIP archive; unpack it"),
         (b"# Title\n\nSome prose, with commas.\n", "t", "found another format"),
         (b"\x00\x01,\x02\xff", "t.csv", "found binary data"),
         (b"time,kind,source\n", "t.csv", "without rows"),

@@ -93,10 +93,10 @@ def form_of(path: Path) -> str:
     header = head.lstrip().split(b"\n", 1)[0]
     if b"\x00" not in head and any(mark in header for mark in (b",", b";", b"\t")):
         return "csv"
-    raise ImportFailure(
-        f"{path}: expected a table of events in Parquet, CSV or JSON Lines, found "
-        f"{'another format' if head else 'an empty file'}."
-    )
+    found = "another format" if head else "an empty file"
+    if head.startswith(b"PK\x03\x04"):  # as the page hands out run folders
+        found = "a ZIP archive; unpack it and name what was in it"
+    raise ImportFailure(f"{path}: expected a table of events in Parquet, CSV or JSON Lines, found {found}.")
 
 
 def _found(events: Path, tables: dict[str, Path]) -> Found:
