@@ -232,7 +232,7 @@ def test_a_large_population_is_a_field_of_cells(open_page):
     page.wait_for_selector("[data-agent]")
 
 
-def test_every_control_has_a_name(open_page):
+def test_every_control_has_a_name_and_shows_that_it_has_the_focus(open_page):
     page = open_page()
     until_time(page, 1)
     nameless = page.evaluate(
@@ -243,3 +243,11 @@ def test_every_control_has_a_name(open_page):
         .map(e => e.outerHTML.slice(0, 120))"""
     )
     assert nameless == []
+    page.keyboard.press("Tab")
+    unseen = page.evaluate(
+        """() => [...document.querySelectorAll('.swarm button, .swarm summary, .swarm canvas, .swarm svg[tabindex]')]
+        .filter(e => e.offsetParent !== null || e.tagName === 'svg').filter(e => !e.disabled && e.tabIndex >= 0)
+        .filter(e => { e.focus(); return getComputedStyle(e).outlineStyle === 'none'; })
+        .map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert unseen == []
