@@ -360,7 +360,7 @@ class Session:
         """Choose the agent with an id; False where there is none."""
         at, wanted = self.stage(), name.strip()
         if not wanted:
-            self.agent.value = -1
+            self.agent.value, self.trouble.value = -1, ""
             return True
 
         def found() -> None:

@@ -72,10 +72,14 @@ def test_after_a_resume_the_controls_show_what_the_new_world_has_and_an_act_can_
     assert "--set agents=16 --until" in session.run.plan.command()
 
 
-def test_a_seed_that_is_refused_is_forgotten_when_the_one_that_runs_is_entered_again(session):
+def test_a_seed_and_an_agent_that_are_refused_are_forgotten_once_the_entry_is_as_it_was(session):
     run = session.run
     assert not reseed(session, "x")
     assert "expected a whole number from 0, got 'x'" in session.trouble.value
     assert reseed(session, "3")
     assert session.trouble.value == ""
     assert session.run is run
+    assert not session.find("nobody")
+    assert "got 'nobody'" in session.trouble.value
+    assert session.find("")
+    assert session.trouble.value == ""

@@ -55,7 +55,8 @@ def One(session: Session, effect: Effect) -> None:
         with solara.Div(classes=["line", "tight"]):
             words(f"▲ time {number(act.time)}: {said(act)}", tag="b")
             before = max(act.time * (1 - 1e-9) - 1e-9, 0.0)
-            button("Resume from before", lambda: session.resume(before), about="A new run without this act")
+            about = "A new run up to just before this moment: without this act, and without others of the same moment"
+            button("Resume from before", lambda: session.resume(before), about=about)
         if effect.note:
             words(effect.note, classes=["quiet"])
             return
