@@ -6,6 +6,8 @@ A mind is ``rule`` (the scenario's own), the name of another rule, or ``llm``; `
 for each class of views stand for all (``archetypes=provider/model``).
 Several minds are separated by commas; each may say its share of the agents (``llm:0.3,trust``) or which agents it has, by
 their numbers (``llm@0-4+9,trust``). One mind without a share takes the rest; what is left over follows the scenario's rule.
+The name of a model that ends in a colon and a number from 0 to 1 is followed by its share or by ``:rest``
+(``llm=openai/mock/first:1:rest``).
 Shares are drawn by key, so that who thinks how does not depend on row numbers.
 """
 
@@ -15,6 +17,7 @@ import hashlib
 import importlib
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from sim.world.batches import Asker, Mixture
 
 RULE, LLM, TABLE, POLICY, ARCHETYPES, HELPED = "rule", "llm", "table", "policy", "archetypes", "table and model"
+# What stands in place of a share where none is meant.
+REST = "rest"
 # Minds whose answers come from outside the kernel.
 ASKED = (LLM, ARCHETYPES, POLICY, HELPED)
 RULES_MAX = 3
@@ -76,6 +81,7 @@ class Part:
 def parse(text: str, scenario: Scenario, *, rule: str) -> tuple[Part, ...]:
     """The parts that ``text`` names; ParameterError where it names what does not exist or does not add up."""
     parts = tuple(_part(word.strip(), scenario, rule) for word in text.split(","))
+    _twice(parts)
     rest = [p for p in parts if p.share is None and not p.agents]
     total = sum(p.share or 0.0 for p in parts)
     if len(rest) > 1 or total > 1.0 + 1e-9:
@@ -123,10 +129,8 @@ def helped(parts: Sequence[Part], asking: Asking) -> tuple[Part, ...]:
 
 
 def _part(word: str, scenario: Scenario, rule: str) -> Part:
-    text, share, numbers = word, None, tuple[int, ...]()
-    head, colon, tail = word.rpartition(":")
-    if colon and re.fullmatch(r"(0?\.\d+|1(\.0*)?|0(\.0*)?)", tail):
-        text, share = head, float(tail)
+    text, share = _share(word)
+    numbers = tuple[int, ...]()
     head, at, tail = text.rpartition("@")
     if at and _AGENTS.match(tail):
         text, numbers = head, _numbers(tail)
@@ -153,12 +157,47 @@ def _part(word: str, scenario: Scenario, rule: str) -> Part:
     return Part(name, None, share, numbers)
 
 
+def _share(word: str) -> tuple[str, float | None]:
+    """A mind without the share behind its last colon, and the share; None for the rest.
+
+    Names of models and policies may hold colons and numbers of their own: behind them only a number from 0 to 1 is a share.
+    """
+    text, colon, tail = word.rpartition(":")
+    if not colon:
+        return word, None
+    if tail == REST:
+        return text, None
+    named, inside = "=" in text, re.fullmatch(r"0?\.\d+|[01](\.0*)?", tail) is not None
+    if named and not inside:
+        return word, None
+    if not inside or float(tail) == 0.0:
+        about = f"; where that is the end of a name write '{word}:{REST}' or '{word}:0.5'" if named else ""
+        raise ParameterError(
+            f"--mind {word}: expected a share above 0 and at most 1 behind the colon, got '{tail}'{about}."
+        )
+    return text, float(tail)
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     made: list[int] = []
     for piece in text.split("+"):
         first, _, last = piece.partition("-")
+        if last and int(last) < int(first):
+            raise ParameterError(
+                f"--mind: expected agents from the lower number to the higher, got '{piece}': turn it round."
+            )
         made += range(int(first), int(last or first) + 1)
     return tuple(made)
+
+
+def _twice(parts: Sequence[Part]) -> None:
+    """ParameterError where an agent is named more than once."""
+    often = Counter(number for part in parts for number in part.agents)
+    twice = sorted(number for number, times in often.items() if times > 1)
+    if twice:
+        shown = ", ".join(map(str, twice[:8])) + (f" and {len(twice) - 8} more" if len(twice) > 8 else "")
+        which = "agent" if len(twice) == 1 else "agents"
+        raise ParameterError(f"--mind: expected one mind for each agent, but found two for {which} {shown}.")
 
 
 def models_of(parts: Sequence[Part], asking: Asking) -> list[str]:

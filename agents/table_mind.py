@@ -147,7 +147,12 @@ def read_table(path: Path | str) -> Table:
             data["scenario"], data["source"], Lens.from_json(data["lens"]), int(data["memory"]), int(data["decisions"]),
             int(data["censored"]), classes,
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        found = (
+            "found nothing there" if isinstance(error, FileNotFoundError) else f"it cannot be read ({error.strerror})"
+        )
+        raise ParameterError(f"{place}: expected a table mind that 'swarmscope distil' wrote, but {found}.") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise ParameterError(
             f"{place}: expected a table mind that 'swarmscope distil' wrote, but it cannot be read ({error}); distil it anew."
         ) from None

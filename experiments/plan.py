@@ -163,8 +163,7 @@ def plan(
 def _parts(scenario: Scenario, mind: str, *, rule: str, asking: Asking, checked: bool) -> tuple[Part, ...]:
     """The parts of a mixed or asked population, checked; none where one compiled rule decides for all."""
     if mind == "rule" or mind in scenario.rules:
-        if asking.model is not None:
-            raise UsageProblem(f"--model {asking.model}: no language model decides in this run; add --mind llm.")
+        _in_vain(asking)
         return ()
     from agents.llm.cassette import CassetteProblem
     from agents.llm.provider import ProviderProblem
@@ -172,8 +171,8 @@ def _parts(scenario: Scenario, mind: str, *, rule: str, asking: Asking, checked:
 
     parts = helped(parse(mind, scenario, rule=rule), asking)
     models_of(parts, asking)
-    if asking.model is not None and not any(part.models for part in parts):
-        raise UsageProblem(f"--model {asking.model}: no language model decides in this run; add --mind llm.")
+    if not any(part.models for part in parts):
+        _in_vain(asking)
     if not checked:
         return parts
     try:
@@ -181,6 +180,12 @@ def _parts(scenario: Scenario, mind: str, *, rule: str, asking: Asking, checked:
     except (CassetteProblem, ProviderProblem) as error:
         raise UsageProblem(str(error)) from None
     return parts
+
+
+def _in_vain(asking: Asking) -> None:
+    """UsageProblem where something is said about language models and none is asked."""
+    if words := asking.in_vain():
+        raise UsageProblem(f"{words}: no language model decides in this run; add --mind llm.")
 
 
 def engine_of(asked: Plan) -> Engine:

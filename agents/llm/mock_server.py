@@ -1,6 +1,6 @@
 """The mock provider: an OpenAI-compatible HTTP server on loopback that answers from policies, with faults on demand.
 
-It speaks ``/v1/chat/completions`` (whole or streamed) and ``/v1/models``, answers any model name (``mock_policies``), and
+It speaks ``/v1/chat/completions`` (whole or streamed) and ``/v1/models``, decides by the model name (``mock_policies``), and
 counts tokens by a rule of its own: up to four letters or digits, or one other mark, are one token. Nothing it draws depends
 on timing: choice and faults are keyed by the bytes of the request and by how often these very bytes have come before; a
 request that names a ``seed`` is answered alike every time.

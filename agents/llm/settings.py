@@ -11,6 +11,7 @@ from agents.llm.cassette import MODES, RECORD, REPLAY
 from agents.llm.provider import Model, shown_url
 from sim.spec import ParameterError
 
+MEMORY, WINDOW = 5, 0.25
 STRUCTURED = ("schema", "words")
 
 
@@ -47,8 +48,8 @@ class Asking:
     thoughts: bool = False
     concurrency: int = 32
     samples: int = 0
-    memory: int = 5
-    window: float = 0.25
+    memory: int = MEMORY
+    window: float = WINDOW
     cassette: str | None = None
     cassette_mode: str = RECORD
     budget: Budget = field(default_factory=Budget)
@@ -111,6 +112,12 @@ class Asking:
             shown = shown_url(value) if name == "base_url" else str(value)
             made += [option] if value is True else [option, shown]
         return made
+
+    def in_vain(self) -> str:
+        """The first of the settings that says nothing where no model is asked, as it is typed; empty where there is none."""
+        words = replace(self, memory=MEMORY, window=WINDOW, audit=0).words()
+        valued = len(words) > 1 and not words[1].startswith("--")
+        return " ".join(words[: 1 + valued])
 
     def changed(self, **changes: Any) -> Asking:
         """The settings with those ``changes`` that are not None; ``budget_calls`` and the like go to the budget."""

@@ -13,8 +13,11 @@ from agents.llm.ledger import Entry, summary, table
 from agents.llm.mind import LlmMind
 from agents.llm.prompt import Unreadable, frame_for, read_reply, render, schema_of
 from agents.llm.provider import Model, retry_after, without_keys
+from agents.llm.settings import Asking
 from agents.llm.views import Question, letters
 from agents.minds import parse
+from experiments.errors import UsageProblem
+from experiments.plan import plan
 from sim.spec import Choice, Heard, ParameterError, scenarios
 from sim.world.due import Due
 from sim.world.view import Draws
@@ -156,6 +159,27 @@ def test_retry_after_is_read_from_the_headers():
     assert retry_after(RuntimeError()) is None
 
 
+def test_names_of_models_may_end_like_shares():
+    factory = scenarios.get("factory")
+    for text, model, share in (
+        ("llm=openai/mock/first:1", "openai/mock/first", 1.0), ("llm=openai/mock/first:1:0.5", "openai/mock/first:1", 0.5),
+        ("llm=openai/mock/first:1:rest", "openai/mock/first:1", None), ("llm:rest", None, None),
+        ("llm=openai/mock/majority:2", "openai/mock/majority:2", None), ("llm=ollama/llama3:8b", "ollama/llama3:8b", None),
+    ):  # fmt: skip
+        (part,) = parse(text, factory, rule="trust")
+        assert (part.model, part.share) == (model, share)
+
+
+def test_what_is_said_of_models_where_none_is_asked_is_refused():
+    with pytest.raises(UsageProblem, match="--budget-calls 5: no language model decides in this run; add --mind llm"):
+        plan("factory", asking=Asking().changed(budget_calls=5))
+    with pytest.raises(UsageProblem, match=r"--cassette x.db: no language model decides"):
+        plan("factory", mind="policy=uniform", asking=Asking(cassette="x.db", memory=3))
+    with pytest.raises(UsageProblem, match=r"--thoughts: no language model decides"):
+        plan("factory", asking=Asking(thoughts=True))
+    assert plan("factory", mind="policy=uniform", asking=Asking(memory=3, window=0.5, audit=20)).asks is False
+
+
 def test_minds_by_name():
     factory = scenarios.get("factory")
     parts = parse("llm=ollama/llama3:8b:0.25,llm@0-2+7,frozen", factory, rule="trust")
@@ -165,6 +189,13 @@ def test_minds_by_name():
     for text, told in (
         ("llm:0.7,rule:0.7", "add up to at most 1"), ("rule,llm", "one mind for the rest"),
         ("llm:0.5,frezen", "Did you mean 'frozen'"), ("", "cannot be decided by ''"),
+        ("llm:1.5,rule", "--mind llm:1.5: expected a share above 0 and at most 1 behind the colon, got '1.5'"),
+        ("llm:0,rule", "above 0 and at most 1"), ("llm:half", "got 'half'"), ("rule:-0.5,llm", "got '-0.5'"),
+        ("llm=openai/mock/first:0", "where that is the end of a name write 'llm=openai/mock/first:0:rest' or"),
+        ("llm@3-1", "from the lower number to the higher, got '3-1'"),
+        ("llm@0-3,llm=openai/y@2-5", "expected one mind for each agent, but found two for agents 2, 3"),
+        ("llm@1+1,rule", "found two for agent 1"),
+        ("table=absent.json", "absent.json: expected a table mind that 'swarmscope distil' wrote, but found nothing there"),
     ):  # fmt: skip
         with pytest.raises(ParameterError, match=told):
             parse(text, factory, rule="trust")
