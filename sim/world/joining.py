@@ -50,7 +50,9 @@ def join(engine: Any, beside: int, *, time: float) -> int:
         column[row] = starts[name]
     world = world._replace(agents=agents)
     if hasattr(world, "neighbour"):
-        world = _linked(engine, world, minds, starts, others=_others(world, beside))
+        # Where agents have no channels to each other, a newcomer has none either.
+        others = _others(world, beside) if built.severs is not None else np.zeros(0, np.int64)
+        world = _linked(engine, world, minds, starts, others=others)
     if "order" in (agents.dtype.names or ()):
         agents["order"] = np.argsort(agents["key"])
     engine.minds = Minds(minds)
@@ -58,9 +60,8 @@ def join(engine: Any, beside: int, *, time: float) -> int:
     if built.bound is not None:
         built.bound = np.append(built.bound, built.bound[beside])
     engine.arrange()
-    if hasattr(world, "neighbour"):
+    if hasattr(world, "neighbour") and built.severs is not None:
         moved = reroute(engine.world, engine.slotted(), row, closed=engine.closed)
-        assert built.severs is not None
         built.severs(engine.world, moved, frozenset())
     return row
 

@@ -146,3 +146,17 @@ def test_one_channel_can_be_closed_and_opened_again(name):
 def test_where_everybody_meets_everybody_there_is_no_channel_of_two():
     with pytest.raises(ParameterError, match="no channel of their own between agents 3 and 4"):
         log_of("naming", acts=(Intervention(CUT, "cut", BESIDE, other=4),))
+
+
+@pytest.mark.parametrize("preset", ["broadcast", "autocorrelated"])
+def test_where_agents_have_no_channels_a_newcomer_has_none_and_acts_all_the_same(preset):
+    scenario, rows = scenarios.get("placebo"), Rows()
+    rule = scenario.rule_for(preset)
+    made = Engine(
+        scenario, values=scenario.values(preset, {"agents": 12}), seed=1, rule=rule_module(rule, scenario), rule_name=rule,
+        interventions=(Intervention(5.0, "add", BESIDE),),
+    )  # fmt: skip
+    made.advance(15.0, rows)
+    log = rows.table()
+    assert made.world.start.tolist() == [0] * 14
+    assert set(log["source"][log["time"] > 6.0].tolist()) == set(range(13))
