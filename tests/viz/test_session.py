@@ -2,11 +2,14 @@
 
 import time
 
+import ipyvuetify
 import pytest
+import solara
 
 from sim.spec import scenarios
 from viz.links import Choice, query_of
 from viz.panels.header import reseed
+from viz.panels.parameters import Parameters
 from viz.session import Session
 from viz.steering import change
 
@@ -83,3 +86,12 @@ def test_a_seed_and_an_agent_that_are_refused_are_forgotten_once_the_entry_is_as
     assert "got 'nobody'" in session.trouble.value
     assert session.find("")
     assert session.trouble.value == ""
+
+
+def test_parameters_are_not_all_behind_a_fold():
+    session = Session(Choice("naming", "minimal"))
+    _box, shown = solara.render(Parameters(session), handle_error=False)
+    titles = [widget.children[0] for widget in shown.find(ipyvuetify.Html, tag="h3").widgets]
+    folds = len(shown.find(ipyvuetify.ExpansionPanels).widgets)
+    shown.close()
+    assert (titles, folds) == (["Act at reset"], 0)

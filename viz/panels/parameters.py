@@ -26,11 +26,9 @@ def Parameters(session: Session) -> None:
     spec, choice = session.spec, session.choice.value
     base = spec.values(choice.preset)
     now = [p for p in spec.parameters if acts_now(session, p.name)]
-    shown = [
-        p
-        for p in spec.parameters
-        if p not in now and (p.name in choice.changes or p.name in spec.presets[choice.preset])
-    ]
+    first = spec.presets[choice.preset]
+    folded = bool(now or first)  # with nothing else to show, nothing is hidden
+    shown = [p for p in spec.parameters if p not in now and (not folded or p.name in choice.changes or p.name in first)]
     rest = [p for p in spec.parameters if p not in now and p not in shown]
     with solara.Div(classes=["groups"]):
         Group(session, "Act now, on the running world", now, base)
