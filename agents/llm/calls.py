@@ -30,7 +30,7 @@ from agents.llm.provider import (
 from agents.llm.views import Question
 from sim.world.due import Due
 
-OK, CUT_SHORT = "ok", "cut short"
+OK, CUT_SHORT, REFUSED = "ok", "cut short", "request refused"
 # How often a provider may ask for a pause before one decision is given up.
 PAUSES = 20
 # After so many failed calls and not a single answer a run stops: that is no fault but a wrong address.
@@ -140,7 +140,7 @@ class Calls:
                 raise
             except Exception as error:
                 self._unanswered += 1
-                kind, status, pause = self._failed(error)
+                kind, status, pause = self._failed(error, p, attempt)
                 pauses += kind == THROTTLED
                 wait = min(LONGEST_WAIT, FIRST_WAIT * 2**failures) if pause is None else pause
                 if kind == THROTTLED and pauses <= PAUSES:
@@ -154,6 +154,7 @@ class Calls:
             failures += 1
             if failures > self.model.retries:
                 if not self._answered and self._unanswered >= SILENCE:
+                    self.enter(p, attempt, status)
                     raise ProviderProblem(self._nobody(status))
                 return self._reply(p, attempt, prompt, Stored(-1, status), said)
             self.enter(p, attempt, status, said=said)
@@ -221,11 +222,12 @@ class Calls:
             tokens_in=said.tokens_in, tokens_out=said.tokens_out, tokens_cached=said.tokens_cached
         )
 
-    def _failed(self, error: Exception) -> tuple[str, str, float | None]:
+    def _failed(self, error: Exception, p: Pending, attempt: int) -> tuple[str, str, float | None]:
         if isinstance(error, _Stop):
             raise error.reason
         kind, word, pause = self.provider.meaning(error)
         if kind == FATAL:
+            self.enter(p, attempt, REFUSED)
             raise ProviderProblem(word) from None
         # A connection that fails, or takes too long, leaves no words but the library's.
         said = "" if word in {"connection", "timeout"} else own_words(error)

@@ -22,7 +22,8 @@ class Entry(NamedTuple):
         frame: The prompt's frame: name, version, hash.
         sample: Which sample of the view.
         attempt: 1 for the first call of a decision; 0 where no call was made.
-        status: ``ok``, ``unreadable``, ``cut short``, ``refused``, ``rate limited``, ``timeout``, ``connection``, ...
+        status: ``ok``, ``unreadable``, ``cut short``, ``refused``, ``rate limited``, ``timeout``, ``connection``,
+            ``request refused``, ...
         tokens_in: Prompt tokens as the provider reports them; None, as for the others, where it reports none.
         tokens_out: Answer tokens as the provider reports them.
         tokens_cached: Those of the prompt tokens that the provider read from its own cache.

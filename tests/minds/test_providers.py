@@ -12,13 +12,16 @@ from tests.minds.canned import canned, completion
 
 
 def play(url, *, model="openai/mock/uniform", agents=4, until=1.0, **options):
-    """What lies beside the log of a small run."""
+    """What lies beside the log of a small run; where it stops, the error has it as ``beside``."""
     how = Asking(model=model, base_url=url).changed(**options)
     engine = engine_of(
         plan("placebo", changes={"agents": agents}, until=until, mind="llm", asking=how, check_minds=False)
     )
     try:
         engine.advance(until, EventWriter(None))
+    except ProviderProblem as error:
+        error.beside = engine.beside()
+        raise
     finally:
         engine.close()
     return engine.beside()
@@ -40,9 +43,11 @@ def refused(words, **more):
     ],
 )  # fmt: skip
 def test_who_will_not_answer_is_asked_no_more_and_said_in_its_own_words(status, body, told):
-    with canned(body, status=status) as (url, seen), pytest.raises(ProviderProblem, match=told):
+    with canned(body, status=status) as (url, seen), pytest.raises(ProviderProblem, match=told) as error:
         play(url, retries=3)
     assert 1 <= len(seen) <= 4  # at most what was under way at once
+    ledger = error.value.beside.ledger
+    assert (ledger.height, set(ledger["status"])) == (len(seen), {"request refused"})
 
 
 def test_who_never_answers_is_quoted():
