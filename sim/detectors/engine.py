@@ -310,21 +310,12 @@ def _shared(plan: Plan, candidate: Candidate, rests: Sequence[str], settings: Se
         rng=settings.rng(plan.detector.name, plan.window.run, candidate.about, presence.CLAIM),
     )
     k = int(np.argmax(test.p))
-    p = float(test.p[k])
-    return Row(
-        plan.detector.name,
-        presence.CLAIM,
-        presence.NULL,
-        p,
-        None,
-        "beaten" if p <= settings.alpha else "not beaten",
+    reason = (
         f"agents come and go; {claims[k].name}: {test.score[k]:.3g} against {test.chance[k]:.3g} among those present, "
-        f"{int(test.drawn[k]):,} surrogates",
-        run=plan.window.run,
-        about=candidate.about,
-        score=float(test.score[k]),
-        chance=float(test.chance[k]),
-        surrogates=int(test.drawn[k]),
+    )
+    reason += f"{int(test.drawn[k]):,} surrogates"
+    return _entered(
+        plan, candidate, (test, k), claim=presence.CLAIM, null=presence.NULL, reason=reason, alpha=settings.alpha
     )
 
 
@@ -341,7 +332,7 @@ def _dismissed(plan: Plan, candidate: Candidate) -> Finding:
 
 def _row(plan: Plan, candidate: Candidate, tested: Tested, settings: Settings) -> Row:
     claim, test, k = tested
-    p, drawn = float(test.p[k]), int(test.drawn[k])
+    drawn = int(test.drawn[k])
     if test.frozen[k]:
         reason = f"{claim.null} leaves no other arrangement of this graph, so it cannot be beaten"
     else:
@@ -349,19 +340,28 @@ def _row(plan: Plan, candidate: Candidate, tested: Tested, settings: Settings) -
         reason = f"{test.score[k]:.3g} against {test.chance[k]:.3g} by chance, {how}"
     if claim.exact is None and drawn <= LEAST and settings.most <= LEAST:
         reason += "; 19 surrogates support no more than observed"
+    return _entered(plan, candidate, (test, k), claim=claim.name, null=claim.null, reason=reason, alpha=settings.alpha)
+
+
+def _entered(
+    plan: Plan, candidate: Candidate, outcome: tuple[Test, int], *, claim: str, null: str, reason: str, alpha: float
+) -> Row:
+    """The ledger's row of a claim that was tested; ``outcome`` is the test and the place in it."""
+    test, k = outcome
+    p = float(test.p[k])
     return Row(
         plan.detector.name,
-        claim.name,
-        claim.null,
+        claim,
+        null,
         p,
         None,
-        "beaten" if p <= settings.alpha else "not beaten",
+        "beaten" if p <= alpha else "not beaten",
         reason,
         run=plan.window.run,
         about=candidate.about,
         score=float(test.score[k]),
         chance=float(test.chance[k]),
-        surrogates=drawn,
+        surrogates=int(test.drawn[k]),
     )
 
 
